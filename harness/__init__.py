@@ -1,0 +1,1 @@
+"""The harness: datasets, pairs, cells, metrics, store, report, and the `bench` command."""

@@ -1,0 +1,83 @@
+"""Named YAML files under `benchmarks/` and `--set a.b=c` overrides, read into strict pydantic models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmarks import ROOT
+from harness.errors import UserError, unknown
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def names(kind: str) -> list[str]:
+    """Names of the shipped files of a kind (`presets`, `protocols`, …)."""
+    return sorted(path.stem for path in (ROOT / kind).glob("*.yaml"))
+
+
+def load(kind: str, name: str, model: type[Model], overrides: Iterable[str] = ()) -> Model:
+    """Read `benchmarks/<kind>/<name>.yaml` (or a path that ends in .yaml) with `a.b=c` overrides into `model`.
+
+    Raises UserError for an unknown name, unreadable YAML, an unknown key or a value of the wrong type.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else ROOT / kind / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown(kind.rstrip("s"), name, names(kind))
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path} holds {type(data).__name__}, expected keys and values")
+    return validate(apply_overrides(data, overrides), model, str(path))
+
+
+def validate(data: dict[str, Any], model: type[Model], where: str) -> Model:
+    """Check `data` against `model`; errors name the file, the key and the valid keys."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{where}: {unknown('key', key, _valid_keys(model, first['loc']))}") from error
+        raise UserError(f"{where}: {key}: {first['msg']}, got {first.get('input')!r}") from error
+
+
+def _valid_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    prefix = ""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return []
+        model, prefix = field.annotation, f"{prefix}{part}."
+    return [prefix + name for name in model.model_fields]
+
+
+def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A deep copy of `data` with each `a.b=c` set; values are read as YAML."""
+    result = yaml.safe_load(yaml.safe_dump(data)) if data else {}
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        if not separator or not key:
+            raise UserError(f"--set {override!r}: expected KEY=VALUE, for example --set training.steps=100")
+        *parents, last = key.split(".")
+        node = result
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise UserError(f"--set {override!r}: {parent} is a value, not a group of keys")
+        node[last] = yaml.safe_load(value)
+    return result

@@ -1,0 +1,1 @@
+"""The method interface and one module per method. Imports `mrnet`, never `harness`."""

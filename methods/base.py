@@ -1,0 +1,141 @@
+"""The types every method and the harness share. Importing this module does not import torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from methods.card import DatasetInfo, MethodCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mrnet.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a method may see of B pairs at test time: no target pixel, no path, no name.
+
+    image: (B, 3, H, W) float32 in [-1, 1], the reference image I_r.
+    mask: (B, 1, H, W) float32 in {0, 1}, 1 = person, of the reference image.
+    joints: (B, J, 2) float32, (x, y) in pixels of the H×W image, 0-based pixel centres, NaN = missing; reference pose.
+    box: (B, 4) float32, xyxy, 0-based, end-exclusive, pixels: the person's box in the reference.
+    target_joints, target_box: the same for the target.
+    """
+
+    image: Tensor
+    mask: Tensor
+    joints: Tensor
+    box: Tensor
+    target_joints: Tensor
+    target_box: Tensor
+    skeleton: Skeleton
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A training batch: the condition, its target image (B, 3, H, W) in [-1, 1] and the target's person mask (B, 1, H, W)."""
+
+    condition: Condition
+    target: Tensor
+    target_mask: Tensor
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A method's answer.
+
+    image: (B, 3, H, W) float in [-1, 1], in the order of the condition.
+    passes: one such image a refinement pass, the last equal to `image`; empty where the method has no passes.
+    masks: (B, K, H, W) in [0, 1], masks the method learned, or None.
+    """
+
+    image: Tensor
+    passes: tuple[Tensor, ...] = ()
+    masks: Tensor | None = None
+
+
+class TrainingData(Protocol):
+    """Training pairs by index; any index order gives the same pair."""
+
+    info: DatasetInfo
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """The pairs at `indices`, as one batch on the CPU."""
+        ...
+
+
+class WeightSource(Protocol):
+    """Where pretrained networks come from; a method downloads nothing."""
+
+    def state_dict(self, asset: str) -> dict[str, Tensor]:
+        """The asset's tensors under torchvision's names (`features.0.weight`, …), float32 on the CPU."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingSchedule:
+    """How long and how fast a method trains.
+
+    steps: optimiser steps. batch_size: pairs a step. warmup_steps: linear warm-up of the learning rate.
+    decay: `constant` or `cosine` (to zero at the last step). weight_decay: L2 term added to the gradient.
+    checkpoint_every: steps between checkpoints. average: decay of the exponential moving average of the weights that
+    is used at test, 0 = off.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int = 0
+    decay: str = "constant"
+    weight_decay: float = 0.0
+    average: float = 0.0
+    checkpoint_every: int = 100
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """Everything `fit` gets beside the data.
+
+    folder: the training's own folder; `train.csv` and `checkpoint/` live there, so that a second call resumes.
+    precision: `auto` (bf16 where the chip has it), `bf16` or `fp32`.
+    """
+
+    folder: Path
+    seed: int
+    schedule: TrainingSchedule
+    weights: WeightSource
+    device: str = "auto"
+    precision: str = "auto"
+
+
+class Method(ABC):
+    """Anything that turns conditions into images. The registry builds it from a dataset's info and its parameters."""
+
+    card: ClassVar[MethodCard]
+
+    def __init__(self, info: DatasetInfo, parameters: Mapping[str, object]):
+        self.info = info
+        self.parameters = dict(parameters)
+
+    def fit(self, data: TrainingData, context: FitContext) -> None:
+        """Learn from `data` within the context's budget; resumes from `context.folder`. Nothing to learn by default."""
+
+    @abstractmethod
+    def synthesize(self, condition: Condition) -> Synthesis:
+        """One image a pair, (B, 3, H, W) in [-1, 1], in the condition's order; a pair's image never depends on its batch."""
+
+    def save(self, folder: Path) -> None:
+        """Write what `load` needs into `folder`. Nothing by default."""
+
+    def load(self, folder: Path) -> None:
+        """Strictly restore what `save` wrote."""

@@ -1,0 +1,72 @@
+"""What is known of a method before it is built: plain data, free of torch, so that listing and planning stay fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from mrnet.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a method may know of a dataset.
+
+    size_px: (height, width) of every image, pixels.
+    box_source: where person boxes come from: `annotation` or `joints`.
+    """
+
+    name: str
+    size_px: tuple[int, int]
+    skeleton: Skeleton
+    has_masks: bool
+    box_source: str
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """A method's identity and needs.
+
+    version: raised by hand whenever the same inputs would give other outputs; part of the training key.
+    learns: whether `fit` must run (or weights be given) before `synthesize`.
+    parameters: every parameter with its default; an override of an unknown name is an error.
+    weight_parameters: names of parameters whose value names a pretrained asset that `fit` needs (empty value: none).
+    size_multiple, min_size_px: both image sides must be divisible by the first and not below the second.
+    skeletons: names of the joint sets the method accepts; empty means any.
+    privileged: the output is made from the target, so the row is a ceiling and is never ranked.
+    """
+
+    name: str
+    title: str
+    summary: str
+    paper: str
+    year: int
+    licence: str
+    version: int
+    learns: bool = True
+    parameters: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    weight_parameters: tuple[str, ...] = ()
+    needs_masks: bool = False
+    size_multiple: int = 1
+    min_size_px: int = 1
+    skeletons: tuple[str, ...] = ()
+    privileged: bool = False
+
+    def assets(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
+        """Names of the pretrained assets that training with these parameters needs."""
+        return tuple(str(parameters[name]) for name in self.weight_parameters if parameters.get(name))
+
+
+def supports(card: MethodCard, info: DatasetInfo) -> tuple[bool, str]:
+    """Whether the method can run on the dataset, and if not, why, in one sentence."""
+    height, width = info.size_px
+    if height % card.size_multiple or width % card.size_multiple:
+        return False, f"{card.name} needs sides divisible by {card.size_multiple}; {info.name} is {height}×{width}"
+    if min(height, width) < card.min_size_px:
+        return False, f"{card.name} needs sides of at least {card.min_size_px} px; {info.name} is {height}×{width}"
+    if card.skeletons and info.skeleton.name not in card.skeletons:
+        return False, f"{card.name} accepts the joint sets {', '.join(card.skeletons)}; {info.name} has {info.skeleton.name}"
+    if card.needs_masks and not info.has_masks:
+        return False, f"{card.name} needs person masks; {info.name} has none"
+    return True, ""
