@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -88,8 +88,7 @@ class TrainingSchedule:
 
     steps: optimiser steps. batch_size: pairs a step. warmup_steps: linear warm-up of the learning rate.
     decay: `constant` or `cosine` (to zero at the last step). weight_decay: L2 term added to the gradient.
-    checkpoint_every: steps between checkpoints. average: decay of the exponential moving average of the weights that
-    is used at test, 0 = off.
+    checkpoint_every: steps between checkpoints.
     """
 
     steps: int
@@ -98,8 +97,11 @@ class TrainingSchedule:
     warmup_steps: int = 0
     decay: str = "constant"
     weight_decay: float = 0.0
-    average: float = 0.0
     checkpoint_every: int = 100
+
+
+def ignore_step(done: int, steps: int, terms: Mapping[str, float]) -> None:
+    """The silent progress display."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class FitContext:
 
     folder: the training's own folder; `train.csv` and `checkpoint/` live there, so that a second call resumes.
     precision: `auto` (bf16 where the chip has it), `bf16` or `fp32`.
+    on_step: called after each step with steps done, steps in all and the loss terms; for progress display.
     """
 
     folder: Path
@@ -116,6 +119,7 @@ class FitContext:
     weights: WeightSource
     device: str = "auto"
     precision: str = "auto"
+    on_step: Callable[[int, int, Mapping[str, float]], None] = ignore_step
 
 
 class Method(ABC):

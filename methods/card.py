@@ -62,11 +62,20 @@ def supports(card: MethodCard, info: DatasetInfo) -> tuple[bool, str]:
     """Whether the method can run on the dataset, and if not, why, in one sentence."""
     height, width = info.size_px
     if height % card.size_multiple or width % card.size_multiple:
-        return False, f"{card.name} needs sides divisible by {card.size_multiple}; {info.name} is {height}×{width}"
+        return (
+            False,
+            f"{card.name} needs sides divisible by {card.size_multiple}; {info.name} is {height}×{width}",
+        )
     if min(height, width) < card.min_size_px:
-        return False, f"{card.name} needs sides of at least {card.min_size_px} px; {info.name} is {height}×{width}"
+        return (
+            False,
+            f"{card.name} needs sides of at least {card.min_size_px} px; {info.name} is {height}×{width}",
+        )
     if card.skeletons and info.skeleton.name not in card.skeletons:
-        return False, f"{card.name} accepts the joint sets {', '.join(card.skeletons)}; {info.name} has {info.skeleton.name}"
+        return (
+            False,
+            f"{card.name} accepts the joint sets {', '.join(card.skeletons)}; {info.name} has {info.skeleton.name}",
+        )
     if card.needs_masks and not info.has_masks:
         return False, f"{card.name} needs person masks; {info.name} has none"
     return True, ""

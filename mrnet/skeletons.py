@@ -57,9 +57,7 @@ _BODY_EDGES = (
 PENN13 = Skeleton(
     name="penn13",
     joints=_PENN13_JOINTS,
-    edges=_named_edges(
-        _PENN13_JOINTS, (("head", "left_shoulder"), ("head", "right_shoulder"), *_BODY_EDGES)
-    ),
+    edges=_named_edges(_PENN13_JOINTS, (("head", "left_shoulder"), ("head", "right_shoulder"), *_BODY_EDGES)),
     flip_pairs=_flip_pairs(_PENN13_JOINTS),
 )
 

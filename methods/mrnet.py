@@ -1,0 +1,96 @@
+"""MR-Net as a method: conditions to network inputs, the paper's losses, training and files (paper §III)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from methods import cards, training
+from methods.base import Batch, Condition, FitContext, Method, Synthesis, TrainingData
+from methods.card import DatasetInfo
+from mrnet import checkpoint
+from mrnet.losses import MRNetLoss, PerceptualNetwork
+from mrnet.network import MRNet
+from mrnet.poses import disc_maps, scaled_radius_px
+
+MODEL_NAME = "model.safetensors"
+
+
+class MRNetMethod(Method):
+    """The paper's model; see `cards.MRNET` for its parameters."""
+
+    card = cards.MRNET
+
+    def __init__(self, info: DatasetInfo, parameters: Mapping[str, object]):
+        super().__init__(info, parameters)
+        self._network: MRNet | None = None
+
+    def _build(self) -> MRNet:
+        options = self.parameters
+        common = {
+            "pose_channels": len(self.info.skeleton),
+            "passes": options["passes"],
+            "non_local": options["non_local"],
+            "two_path": options["two_path"],
+        }
+        if options["composition"] == "paper":
+            return MRNet.paper(width=options["width"], **common)
+        if options["composition"] == "released":
+            return MRNet.released(size_px=self.info.size_px, **common)
+        raise ValueError(f"mrnet.composition is 'paper' or 'released', got {options['composition']!r}")
+
+    def _inputs(self, condition: Condition) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Pose maps (B, J, H, W), person I_h, background I_bkg (B, 3, H, W), mask M (B, 1, H, W); removed areas are 0."""
+        size_px = self.info.size_px
+        pose = disc_maps(condition.target_joints, size_px, scaled_radius_px(size_px))
+        pose = pose.to(memory_format=torch.channels_last)
+        return pose, condition.image * condition.mask, condition.image * (1 - condition.mask), condition.mask
+
+    def fit(self, data: TrainingData, context: FitContext) -> None:
+        fabric = training.make_fabric(context.device, context.precision)
+        torch.manual_seed(context.seed)
+        network = self._build()
+        asset = str(self.parameters["perceptual_network"])
+        perceptual = PerceptualNetwork.from_state_dict(asset, context.weights.state_dict(asset))
+        perceptual = perceptual.to(fabric.device, memory_format=torch.channels_last)
+        objective = MRNetLoss.paper(
+            perceptual, lambda1=self.parameters["lambda1"], lambda2=self.parameters["lambda2"]
+        )
+
+        def loss(batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+            passes = network(*self._inputs(batch.condition))
+            return objective(passes, batch.target, batch.condition.box, batch.condition.target_box)
+
+        optimizer = torch.optim.Adam(
+            network.parameters(),
+            lr=context.schedule.learning_rate,
+            weight_decay=context.schedule.weight_decay,
+        )
+        training.train(network, loss, optimizer, data, context, fabric)
+        self._network = network
+
+    def synthesize(self, condition: Condition) -> Synthesis:
+        network = self._trained()
+        device = next(network.parameters()).device
+        with torch.inference_mode():
+            passes = network(*self._inputs(training.condition_to(condition, device)))
+        images = tuple(image.float().cpu().contiguous() for image in passes)
+        return Synthesis(image=images[-1], passes=images)
+
+    def save(self, folder: Path) -> None:
+        checkpoint.save(
+            folder / MODEL_NAME, self._trained(), {"parameters": repr(sorted(self.parameters.items()))}
+        )
+
+    def load(self, folder: Path) -> None:
+        network = self._build()
+        checkpoint.load(folder / MODEL_NAME, network)
+        self._network = network.to(training.default_device(), memory_format=torch.channels_last).eval()
+
+    def _trained(self) -> MRNet:
+        if self._network is None:
+            raise RuntimeError("MR-Net has no weights yet: call fit or load first")
+        return self._network

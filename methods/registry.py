@@ -1,0 +1,121 @@
+"""Where methods come from: this folder, entry points (`mrnet_bench.methods`) and `--plugin file.py`.
+
+The only importer of concrete methods. Built-in cards are read without torch; a method's module is imported when built.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from methods import cards as builtin_cards
+from methods.base import Method
+from methods.card import DatasetInfo, MethodCard
+
+ENTRY_POINT_GROUP = "mrnet_bench.methods"
+
+_BUILTIN: dict[str, tuple[MethodCard, str]] = {
+    "mrnet": (builtin_cards.MRNET, "methods.mrnet:MRNetMethod"),
+}
+_PLUGINS: dict[str, type[Method]] = {}
+
+
+class UnknownName(LookupError):
+    """An unknown method or parameter; the text holds did-you-mean and the valid names."""
+
+
+def _unknown(kind: str, name: str, valid: Iterable[str]) -> UnknownName:
+    names = sorted(valid)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return UnknownName(f"unknown {kind} '{name}'.{hint} Valid: {', '.join(names) or 'none'}")
+
+
+def _entry_points() -> dict[str, type[Method]]:
+    return {point.name: point.load() for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def cards() -> dict[str, MethodCard]:
+    """Every known method's card by name: built-in, installed and plugged in, in this order of precedence."""
+    found = {name: card for name, (card, _) in _BUILTIN.items()}
+    for method in (*_entry_points().values(), *_PLUGINS.values()):
+        found.setdefault(method.card.name, method.card)
+    return found
+
+
+def card(name: str) -> MethodCard:
+    """One method's card. Raises UnknownName."""
+    known = cards()
+    if name not in known:
+        raise _unknown("method", name, known)
+    return known[name]
+
+
+def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dict[str, object]:
+    """The card's parameters with `overrides` applied. Raises UnknownName for a parameter the card does not list and
+    ValueError for a value of another type."""
+    resolved = dict(card.parameters)
+    for name, value in overrides.items():
+        if name not in resolved:
+            raise _unknown(f"parameter of {card.name}", name, resolved)
+        default = resolved[name]
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not type(default):
+            raise ValueError(
+                f"parameter {card.name}.{name} expects {type(default).__name__} (default {default!r}), got {value!r}"
+            )
+        resolved[name] = value
+    return resolved
+
+
+def build(name: str, info: DatasetInfo, parameters: Mapping[str, object]) -> Method:
+    """The method for a dataset with the given parameter overrides. Raises UnknownName or ValueError."""
+    known = card(name)
+    resolved = resolve_parameters(known, parameters)
+    if name in _BUILTIN:
+        module, _, attribute = _BUILTIN[name][1].partition(":")
+        method = getattr(importlib.import_module(module), attribute)
+    else:
+        plugged = {kind.card.name: kind for kind in (*_PLUGINS.values(), *_entry_points().values())}
+        method = plugged[name]
+    return method(info, resolved)
+
+
+def load_plugin(path: Path) -> list[str]:
+    """Import a Python file and register every Method class defined in it; returns their names.
+
+    Raises FileNotFoundError, or ValueError when the file defines no method or takes a built-in method's name.
+    """
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"plugin {path} is not a file; --plugin expects a Python file that defines a Method"
+        )
+    module_name = f"_bench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    found = [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and issubclass(kind, Method)
+        and kind.__module__ == module_name
+        and hasattr(kind, "card")
+    ]
+    if not found:
+        raise ValueError(f"plugin {path} defines no subclass of methods.base.Method with a card")
+    for kind in found:
+        if kind.card.name in _BUILTIN:
+            raise ValueError(
+                f"plugin {path}: the name '{kind.card.name}' belongs to a built-in method; choose another"
+            )
+        _PLUGINS[kind.card.name] = kind
+    return [kind.card.name for kind in found]
