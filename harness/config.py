@@ -60,9 +60,7 @@ def _valid_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list
     prefix = ""
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
-        if field is None or not (
-            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        ):
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
             return []
         model, prefix = field.annotation, f"{prefix}{part}."
     return [prefix + name for name in model.model_fields]

@@ -41,7 +41,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Batch:
-    """A training batch: the condition, its target image (B, 3, H, W) in [-1, 1] and the target's person mask (B, 1, H, W)."""
+    """A training batch: the condition, its target (B, 3, H, W) in [-1, 1] and the target's person mask (B, 1, H, W)."""
 
     condition: Condition
     target: Tensor
@@ -136,7 +136,7 @@ class Method(ABC):
 
     @abstractmethod
     def synthesize(self, condition: Condition) -> Synthesis:
-        """One image a pair, (B, 3, H, W) in [-1, 1], in the condition's order; a pair's image never depends on its batch."""
+        """One image a pair, (B, 3, H, W) in [-1, 1], in the condition's order, whatever else is in the batch."""
 
     def save(self, folder: Path) -> None:
         """Write what `load` needs into `folder`. Nothing by default."""

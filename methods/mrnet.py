@@ -43,7 +43,7 @@ class MRNetMethod(Method):
         raise ValueError(f"mrnet.composition is 'paper' or 'released', got {options['composition']!r}")
 
     def _inputs(self, condition: Condition) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Pose maps (B, J, H, W), person I_h, background I_bkg (B, 3, H, W), mask M (B, 1, H, W); removed areas are 0."""
+        """Pose maps (B, J, H, W), person I_h, background I_bkg (B, 3, H, W), mask M (B, 1, H, W); removed areas: 0."""
         size_px = self.info.size_px
         pose = disc_maps(condition.target_joints, size_px, scaled_radius_px(size_px))
         pose = pose.to(memory_format=torch.channels_last)
@@ -56,9 +56,7 @@ class MRNetMethod(Method):
         asset = str(self.parameters["perceptual_network"])
         perceptual = PerceptualNetwork.from_state_dict(asset, context.weights.state_dict(asset))
         perceptual = perceptual.to(fabric.device, memory_format=torch.channels_last)
-        objective = MRNetLoss.paper(
-            perceptual, lambda1=self.parameters["lambda1"], lambda2=self.parameters["lambda2"]
-        )
+        objective = MRNetLoss.paper(perceptual, lambda1=self.parameters["lambda1"], lambda2=self.parameters["lambda2"])
 
         def loss(batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
             passes = network(*self._inputs(batch.condition))
@@ -81,9 +79,7 @@ class MRNetMethod(Method):
         return Synthesis(image=images[-1], passes=images)
 
     def save(self, folder: Path) -> None:
-        checkpoint.save(
-            folder / MODEL_NAME, self._trained(), {"parameters": repr(sorted(self.parameters.items()))}
-        )
+        checkpoint.save(folder / MODEL_NAME, self._trained(), {"parameters": repr(sorted(self.parameters.items()))})
 
     def load(self, folder: Path) -> None:
         network = self._build()

@@ -94,9 +94,7 @@ def load_plugin(path: Path) -> list[str]:
     """
     path = Path(path).resolve()
     if not path.is_file():
-        raise FileNotFoundError(
-            f"plugin {path} is not a file; --plugin expects a Python file that defines a Method"
-        )
+        raise FileNotFoundError(f"plugin {path} is not a file; --plugin expects a Python file that defines a Method")
     module_name = f"_bench_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     module = importlib.util.module_from_spec(spec)
@@ -114,8 +112,6 @@ def load_plugin(path: Path) -> list[str]:
         raise ValueError(f"plugin {path} defines no subclass of methods.base.Method with a card")
     for kind in found:
         if kind.card.name in _BUILTIN:
-            raise ValueError(
-                f"plugin {path}: the name '{kind.card.name}' belongs to a built-in method; choose another"
-            )
+            raise ValueError(f"plugin {path}: the name '{kind.card.name}' belongs to a built-in method; choose another")
         _PLUGINS[kind.card.name] = kind
     return [kind.card.name for kind in found]

@@ -35,8 +35,7 @@ def has_native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return any(
-        getattr(torch.cpu, probe, lambda: False)()
-        for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        getattr(torch.cpu, probe, lambda: False)() for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     )
 
 
@@ -128,9 +127,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             indices = indices_of_step(step, schedule.batch_size, len(data), context.seed)
-            terms = _one_step(
-                network, loss, optimizer, batch_to(data.batch(indices), fabric.device), fabric, step
-            )
+            terms = _one_step(network, loss, optimizer, batch_to(data.batch(indices), fabric.device), fabric, step)
             log.write(step, rate, terms)
             context.on_step(step + 1, schedule.steps, terms)
             done = step + 1

@@ -1,1 +1,1 @@
-"""MR-Net (Xu et al., IEEE TIP 2020): network, losses, pose maps and checkpoints. Imports nothing else of this project."""
+"""MR-Net (Xu et al., IEEE TIP 2020): network, losses, pose maps, checkpoints. Imports nothing else of this project."""
