@@ -1,0 +1,128 @@
+"""The result schema: one record is one cell's result under one protocol, as a JSON file every field of which is explained.
+
+A reader of another schema version is refused, never guessed at. Infinite values (the PSNR of two equal images) are written
+as the strings "Infinity" and "-Infinity", so that the file stays plain JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import UserError
+
+SCHEMA_VERSION = 1
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", populate_by_name=True)
+
+
+class MetricValue(_Plain):
+    """One metric over a cell's pairs."""
+
+    mean: float = Field(description="mean over pairs (pair metrics), or the set's value (set metrics)")
+    low: float | None = Field(
+        None, description="lower end of the 95 % bootstrap interval over pairs; descriptive: pairs are not independent"
+    )
+    high: float | None = Field(None, description="upper end of the same interval")
+    std: float | None = Field(None, description="spread over subsets or parts, for set metrics that have one")
+    n: int = Field(description="pairs (pair metrics) or images (set metrics) the value is made of")
+    small: bool = Field(False, description="a distance between sets too small for it: marked, never bold")
+
+
+class Budget(_Plain):
+    """What training cost."""
+
+    samples: int = Field(description="training pairs seen, with repeats: steps × batch size")
+    steps: int = Field(description="optimiser steps")
+    batch_size: int = Field(description="pairs a step")
+    seconds: float = Field(description="wall-clock seconds of training, all resumed parts together")
+    tuning_trials: int = Field(
+        0, description="earlier trainings with other parameters that were looked at before this one"
+    )
+
+
+class Git(_Plain):
+    """The state of the code's repository."""
+
+    commit: str = Field(description="commit hash of HEAD")
+    dirty_hash: str | None = Field(None, description="SHA-256 of the uncommitted changes, null for a clean tree")
+
+
+class Record(_Plain):
+    """The result of one cell under one protocol."""
+
+    schema_version: int = Field(SCHEMA_VERSION, alias="schema", description="version of this schema")
+    method: str = Field(description="name of the method or control")
+    title: str = Field(description="the method's display name")
+    parameters: dict[str, object] = Field(description="every parameter of the method, defaults included")
+    dataset: str = Field(description="name of the dataset")
+    split: str = Field(description="name of the split")
+    size_px: tuple[int, int] = Field(description="(height, width) of every image, pixels")
+    preset: str | None = Field(description="training preset; null for what does not depend on one (controls)")
+    overrides: tuple[str, ...] = Field((), description="`--set` changes made to the preset")
+    seed: int | None = Field(description="training seed; null for what has none")
+    protocol: str = Field(description="name of the protocol")
+    protocol_hash: str = Field(description="hash of the protocol's constants")
+    n: int = Field(description="pairs scored")
+    missing: int = Field(0, description="pairs without a usable image; a partial set is never averaged, so 0")
+    metrics: dict[str, MetricValue] = Field(description="value of every metric of the protocol, by metric key")
+    by_group: dict[str, dict[str, float]] = Field(
+        description="mean of every pair metric, by group (track, video or person)"
+    )
+    pair_list_hash: str = Field(description="hash of the test pair list")
+    pairs: str = Field(description="folder under results/pairs that holds the test pairs, their frames and poses")
+    train_pair_list_hash: str | None = Field(
+        None, description="hash of the training pair list, where training frames were used"
+    )
+    dataset_fingerprint: str = Field(
+        description="hash of sources, annotations, reader version, size and filter; never of pixels"
+    )
+    weights: dict[str, str] = Field(description="SHA-256 of every pretrained asset used, in training and in scoring")
+    target_box_source: str = Field(description="where person boxes come from: `annotation` or `joints`")
+    budget: Budget | None = Field(description="what training cost; null where nothing was trained")
+    training_key: str | None = Field(None, description="key of the trained model; null where nothing was trained")
+    cell_key: str = Field(description="key of the cell's images")
+    score_key: str = Field(description="key of the cell's scores")
+    git: Git | None = Field(description="code state; null outside a git checkout")
+    versions: dict[str, str] = Field(description="versions of Python and of the packages that shape numbers")
+    device: str = Field(description="device that trained and synthesized")
+    dtype: str = Field(description="precision of training: `fp32`, `bf16`, or `auto` where the chip chose")
+    threads: int = Field(description="CPU threads")
+    durations_s: dict[str, float] = Field(description="wall-clock seconds of each stage: train, synthesize, score")
+    command: str = Field(description="the command line")
+    privileged: bool = Field(description="made from the target: a ceiling, never ranked")
+    ranked: bool = Field(description="whether the row may be ranked; false for smoke presets and privileged rows")
+    origin: str = Field("ours", description="`ours`, `released weights` or `unverified images`")
+    created: str = Field(description="UTC time, ISO 8601")
+
+    def write(self, path: Path) -> None:
+        """Write the record so that it is there whole or not at all."""
+        write_atomic(path, self.model_dump_json(by_alias=True, indent=1) + "\n")
+
+
+def read_record(path: Path) -> Record:
+    """Read a record. UserError for what is not one, or is of another schema version."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = data.get("schema")
+        if version != SCHEMA_VERSION:
+            raise UserError(
+                f"{path} has schema {version}; this version of bench reads schema {SCHEMA_VERSION}. "
+                "Remove the file and run the same `bench run` again: images are kept, scores are made anew"
+            )
+        return Record.model_validate(data)
+    except (json.JSONDecodeError, AttributeError, ValidationError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a record: {error}. Remove it and run the same `bench run` again") from error
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write text under a temporary name beside `path`, then rename: readers see all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

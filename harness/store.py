@@ -1,0 +1,108 @@
+"""Where results lie, and what of them is already there. Plain files; the folder is the truth (DESIGN §4).
+
+models/<method>-<key>/           spec.yaml train.csv log.txt checkpoint/ done.json (written last)
+cells/<dataset>/<method>-<key>/  spec.yaml log.txt failure.json? images/<pair id>.png scores/<protocol>.{parquet,json}
+                                 record-<protocol>.json (written last: its presence means done)
+pairs/<dataset>-<hash>/          pairs.csv frames/*.png poses.json
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.records import Record, read_record
+
+if TYPE_CHECKING:
+    import pandas
+
+KEY_LENGTH = 12
+"""Characters of a key that name a folder; the whole key is in the folder's spec."""
+
+DONE = "done.json"
+FAILURE = "failure.json"
+LOG = "log.txt"
+SPEC = "spec.yaml"
+
+
+class Store:
+    """A results folder."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root).absolute()
+
+    def model_folder(self, method: str, training_key: str) -> Path:
+        """Folder of a trained model."""
+        return self.root / "models" / f"{method}-{training_key[:KEY_LENGTH]}"
+
+    def cell_folder(self, dataset: str, method: str, cell_key: str) -> Path:
+        """Folder of a cell: its images, scores and records."""
+        return self.root / "cells" / dataset / f"{method}-{cell_key[:KEY_LENGTH]}"
+
+    def pairs_folder(self, dataset: str, pair_list_hash: str) -> Path:
+        """Folder of a test pair list with the frames and poses it uses."""
+        return self.root / "pairs" / f"{dataset}-{pair_list_hash[:KEY_LENGTH]}"
+
+    def records(self, dataset: str | None = None, protocol: str | None = None) -> list[tuple[Path, Record]]:
+        """Every record (of a dataset, of a protocol), in path order. UserError for an unreadable one."""
+        pattern = f"cells/{dataset or '*'}/*/record-{protocol or '*'}.json"
+        return [(path, read_record(path)) for path in sorted(self.root.glob(pattern))]
+
+    def scores(self, record_path: Path) -> pandas.DataFrame:
+        """Per-pair values behind a record: columns `pair`, `group`, then metric keys."""
+        import pandas
+
+        protocol = record_path.stem.removeprefix("record-")
+        return pandas.read_parquet(scores_path(record_path.parent, protocol))
+
+
+def record_path(cell: Path, protocol: str) -> Path:
+    """Where a cell's record under a protocol lies."""
+    return cell / f"record-{protocol}.json"
+
+
+def scores_path(cell: Path, protocol: str) -> Path:
+    """Where a cell's per-pair values under a protocol lie; set values and the score key lie beside it, as .json."""
+    return cell / "scores" / f"{protocol}.parquet"
+
+
+def image_path(cell: Path, pair_id: str) -> Path:
+    """Where the image of a pair lies."""
+    return cell / "images" / f"{pair_id}.png"
+
+
+def missing_images(cell: Path, pair_ids: Iterable[str]) -> list[str]:
+    """Ids of the pairs without an image. Images are renamed into place, so one that is there is whole."""
+    present = {path.stem for path in (cell / "images").glob("*.png")}
+    return [pair_id for pair_id in pair_ids if pair_id not in present]
+
+
+def has_record(cell: Path, protocol: str, score_key: str) -> bool:
+    """Whether the cell is done under exactly this protocol (a changed protocol of the same name is not)."""
+    path = record_path(cell, protocol)
+    return path.is_file() and read_record(path).score_key == score_key
+
+
+def has_scores(cell: Path, protocol: str, score_key: str) -> bool:
+    """Whether the cell's scores are there under exactly this protocol."""
+    path = scores_path(cell, protocol)
+    side = path.with_suffix(".json")
+    return path.is_file() and side.is_file() and json.loads(side.read_text(encoding="utf-8"))["score_key"] == score_key
+
+
+def read_json(path: Path) -> dict:
+    """A JSON file's content, or {} where the file is absent."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+@contextmanager
+def locked(folder: Path):
+    """Hold the folder against another run on the same store; waits for the other to end."""
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        yield
