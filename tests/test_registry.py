@@ -1,0 +1,90 @@
+"""Where methods come from, what they accept, and what a wrong name says."""
+
+import subprocess
+import sys
+
+import pytest
+
+from methods import cards, registry
+from methods.card import DatasetInfo, supports
+from mrnet.skeletons import FOOTAGE18, PENN13
+
+PLUGIN = """
+from methods.base import Method, Synthesis
+from methods.card import MethodCard
+
+class Grey(Method):
+    card = MethodCard(name="grey", title="Grey", summary="Always grey.", paper="none", year=2026, licence="MIT",
+                      version=1, learns=False)
+
+    def synthesize(self, condition):
+        return Synthesis(image=condition.image * 0)
+"""
+
+
+def info(size_px=(64, 64), has_masks=True):
+    return DatasetInfo("toy", size_px, FOOTAGE18, has_masks, "joints")
+
+
+def test_cards_are_read_without_torch():
+    script = "import sys; from methods import registry; assert 'mrnet' in registry.cards(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_an_unknown_method_is_answered_with_a_suggestion_and_the_valid_names():
+    with pytest.raises(registry.UnknownName, match=r"'mrnte'. Did you mean 'mrnet'\? Valid: .*mrnet"):
+        registry.card("mrnte")
+
+
+def test_an_unknown_parameter_is_an_error():
+    with pytest.raises(registry.UnknownName, match="Did you mean 'passes'"):
+        registry.resolve_parameters(cards.MRNET, {"pases": 2})
+
+
+def test_parameters_keep_their_type():
+    assert registry.resolve_parameters(cards.MRNET, {"lambda1": 1})["lambda1"] == 1.0
+    with pytest.raises(ValueError, match="passes expects int"):
+        registry.resolve_parameters(cards.MRNET, {"passes": True})
+
+
+def test_a_plugin_file_adds_its_methods(tmp_path):
+    path = tmp_path / "grey.py"
+    path.write_text(PLUGIN)
+    assert registry.load_plugin(path) == ["grey"]
+    assert registry.build("grey", info(), {}).card.title == "Grey"
+
+
+def test_a_plugin_may_not_take_a_built_in_name(tmp_path):
+    path = tmp_path / "impostor.py"
+    path.write_text(PLUGIN.replace('"grey"', '"mrnet"'))
+    with pytest.raises(ValueError, match="belongs to a built-in method"):
+        registry.load_plugin(path)
+
+
+def test_a_plugin_without_a_method_says_so(tmp_path):
+    path = tmp_path / "empty.py"
+    path.write_text("x = 1\n")
+    with pytest.raises(ValueError, match="defines no subclass"):
+        registry.load_plugin(path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "reason"),
+    [
+        (info(size_px=(60, 64)), "divisible by 16"),
+        (info(size_px=(16, 16)), "at least 32 px"),
+        (info(has_masks=False), "needs person masks"),
+    ],
+)
+def test_a_refusal_names_its_reason(dataset, reason):
+    accepted, why = supports(cards.MRNET, dataset)
+    assert not accepted
+    assert reason in why
+
+
+def test_any_joint_set_is_accepted_where_the_card_names_none():
+    assert supports(cards.MRNET, DatasetInfo("toy", (64, 64), PENN13, True, "joints")) == (True, "")
+
+
+def test_the_assets_of_a_training_follow_its_parameters():
+    assert cards.MRNET.assets(registry.resolve_parameters(cards.MRNET, {"perceptual_network": "vgg16"})) == ("vgg16",)
