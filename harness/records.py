@@ -1,7 +1,7 @@
-"""The result schema: one record is one cell's result under one protocol, as a JSON file every field of which is explained.
+"""The result schema: one record is one cell's result under one protocol, a JSON file every field of which is explained.
 
-A reader of another schema version is refused, never guessed at. Infinite values (the PSNR of two equal images) are written
-as the strings "Infinity" and "-Infinity", so that the file stays plain JSON.
+A record of another schema version is refused, never guessed at. Infinite values (the PSNR of two equal images) are
+written as the strings "Infinity" and "-Infinity", so that the file stays plain JSON.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Record(_Plain):
     dataset: str = Field(description="name of the dataset")
     split: str = Field(description="name of the split")
     size_px: tuple[int, int] = Field(description="(height, width) of every image, pixels")
-    preset: str | None = Field(description="training preset; null for what does not depend on one (controls)")
+    preset: str = Field(description="training preset; for what does not train, the one that set the size")
     overrides: tuple[str, ...] = Field((), description="`--set` changes made to the preset")
     seed: int | None = Field(description="training seed; null for what has none")
     protocol: str = Field(description="name of the protocol")

@@ -1,0 +1,106 @@
+"""Keys: SHA-256 of plain data in canonical JSON. What would change a result is in its key, and nothing else is.
+
+The git commit is recorded beside results, never part of a key: a method raises its card's version by hand when the same
+inputs would give other outputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def digest(data: Any) -> str:
+    """SHA-256, 64 hex digits, of JSON-like data; the order of mapping keys does not matter.
+
+    Raises TypeError for what is not plain data and ValueError for NaN.
+    """
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def training_key(
+    *,
+    method: str,
+    card_version: int,
+    parameters: Mapping[str, Any],
+    dataset_fingerprint: str,
+    split: str,
+    train_pair_list_hash: str,
+    size_px: Sequence[int],
+    schedule: Mapping[str, Any],
+    precision: str,
+    seed: int,
+    assets: Mapping[str, str],
+) -> str:
+    """Key of a trained model. assets: SHA-256 of every pretrained asset the training uses, by name.
+
+    How often a checkpoint is written does not change the model, so it is left out of the schedule.
+    """
+    numbers = {name: value for name, value in schedule.items() if name != "checkpoint_every"}
+    return digest(
+        {
+            "kind": "training",
+            "method": method,
+            "card_version": card_version,
+            "parameters": dict(parameters),
+            "dataset_fingerprint": dataset_fingerprint,
+            "split": split,
+            "train_pair_list_hash": train_pair_list_hash,
+            "size_px": list(size_px),
+            "schedule": numbers,
+            "precision": precision,
+            "seed": seed,
+            "assets": dict(assets),
+        }
+    )
+
+
+def source_key(
+    *, method: str, card_version: int, parameters: Mapping[str, Any], train_pair_list_hash: str | None
+) -> str:
+    """Stands for the training key where nothing is trained: controls and methods that do not learn.
+
+    train_pair_list_hash: of the training frames looked at, null where none are.
+    """
+    return digest(
+        {
+            "kind": "untrained",
+            "method": method,
+            "card_version": card_version,
+            "parameters": dict(parameters),
+            "train_pair_list_hash": train_pair_list_hash,
+        }
+    )
+
+
+def cell_key(
+    *,
+    source: str,
+    dataset: str,
+    split: str,
+    preset: str,
+    test_pair_list_hash: str,
+    dataset_fingerprint: str,
+    size_px: Sequence[int],
+) -> str:
+    """Key of a cell's images. source: the training key or source key; preset: its name, under which rows are compared."""
+    return digest(
+        {
+            "kind": "cell",
+            "source": source,
+            "dataset": dataset,
+            "split": split,
+            "preset": preset,
+            "test_pair_list_hash": test_pair_list_hash,
+            "dataset_fingerprint": dataset_fingerprint,
+            "size_px": list(size_px),
+        }
+    )
+
+
+def score_key(cell: str, protocol_hash: str) -> str:
+    """Key of a cell's scores under a protocol."""
+    return digest({"kind": "score", "cell": cell, "protocol_hash": protocol_hash})
