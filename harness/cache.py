@@ -1,0 +1,69 @@
+"""Decoded, resized frames on disk as memory-mapped uint8: a folder is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from harness import paths
+from harness.errors import UserError
+
+
+def folder(dataset: str, fingerprint: str, size_px: tuple[int, int]) -> Path:
+    """Where a dataset's frames of one fingerprint and (height, width) are cached."""
+    height, width = size_px
+    return paths.home() / "cache" / dataset / f"{fingerprint[:16]}-{height}x{width}"
+
+
+def open_or_build(target: Path, build: Callable[[Path], None]) -> Path:
+    """The cache folder `target`, filled by `build(temporary folder)` if it is not there.
+
+    The temporary folder gets its name only once `build` has returned, so an interrupted build leaves nothing that is
+    taken for whole; a lock keeps two processes from building the same folder. Raises UserError if it cannot be written.
+    """
+    from filelock import FileLock
+
+    if target.is_dir():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot create {target.parent}: {error}. Set BENCH_HOME to a folder you may write to"
+        ) from error
+    with FileLock(target.parent / f".{target.name}.lock"):
+        if target.is_dir():
+            return target
+        # under the lock nobody else builds here, so what is left is of an interrupted build
+        for stale in target.parent.glob(f".{target.name}.*.tmp"):
+            shutil.rmtree(stale)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"))
+        try:
+            build(temporary)
+            os.chmod(temporary, 0o755)
+            os.rename(temporary, target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    return target
+
+
+def create_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """A new uint8 array on disk, to be filled and flushed."""
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def open_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """A cached uint8 array, memory-mapped and read-only. Raises UserError if it is damaged or of another shape."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"damaged cache {path}: {error}. Remove {path.parent} and run again") from error
+    if array.shape != shape or array.dtype != np.uint8:
+        raise UserError(f"{path} holds {array.dtype} {array.shape}, expected uint8 {shape}. Remove {path.parent}")
+    return array

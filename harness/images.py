@@ -1,0 +1,84 @@
+"""The one map between image tensors in [-1, 1] and uint8 PNG files: u = round((x + 1) · 127.5), x = u / 127.5 - 1."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_HALF_RANGE = 127.5
+
+
+def to_uint8(tensor: Tensor) -> np.ndarray:
+    """(…, 3, H, W) float in [-1, 1] to (…, H, W, 3) uint8; values outside are clamped, never stretched.
+
+    Raises ValueError for a value that is not finite or a wrong shape.
+    """
+    import torch
+
+    if tensor.ndim < 3 or tensor.shape[-3] != 3:
+        raise ValueError(f"expected (…, 3, H, W), got {tuple(tensor.shape)}")
+    values = tensor.detach().to("cpu", torch.float32)
+    if not torch.isfinite(values).all():
+        raise ValueError("an image holds a value that is not finite")
+    scaled = ((values + 1) * _HALF_RANGE).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(scaled.movedim(-3, -1).numpy())
+
+
+def from_uint8(array: np.ndarray) -> Tensor:
+    """(…, H, W, 3) uint8 to (…, 3, H, W) float32 in [-1, 1]; `to_uint8` gives the same bytes back."""
+    import torch
+
+    if array.dtype != np.uint8 or array.ndim < 3 or array.shape[-1] != 3:
+        raise ValueError(f"expected (…, H, W, 3) uint8, got {array.shape} {array.dtype}")
+    values = torch.from_numpy(np.array(array)).movedim(-1, -3).contiguous().float()
+    return values / _HALF_RANGE - 1
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write an (H, W, 3) uint8 image so that `path` never holds a part of it."""
+    from PIL import Image
+
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            Image.fromarray(image).save(file, format="PNG")
+        # mkstemp makes the file private; pictures are shared like any other output
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_png(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
+    """An 8-bit RGB image as (H, W, 3) uint8; `size_px` is the expected (height, width).
+
+    Raises UserError for a missing or damaged file, another mode than RGB, or another size.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            if image.mode != "RGB":
+                raise UserError(f"{path} is a {image.mode} image; 8-bit RGB is needed")
+            pixels = np.array(image)
+    except FileNotFoundError as error:
+        raise UserError(f"no image at {path}") from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise UserError(f"{path} is not a readable image: {error}") from error
+    if size_px is not None and pixels.shape[:2] != tuple(size_px):
+        found, wanted = pixels.shape[:2], tuple(size_px)
+        raise UserError(f"{path} is {found[0]}×{found[1]}; {wanted[0]}×{wanted[1]} is needed")
+    return pixels

@@ -1,0 +1,68 @@
+"""Progress on standard error: a bar with count and ETA on a terminal, an occasional plain line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+_PLAIN_LINE_EVERY_S = 15.0
+
+
+def track(sequence: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """Yield the items of `sequence` and show how far it is.
+
+    total: number of items, where `sequence` has no length. Nothing is printed to standard output.
+    """
+    if total is None and hasattr(sequence, "__len__"):
+        total = len(sequence)
+    if sys.stderr.isatty():
+        yield from _bar(sequence, description, total)
+    else:
+        yield from _lines(sequence, description, total)
+
+
+def _bar(sequence: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield from progress.track(sequence, total=total, description=description)
+
+
+def _lines(sequence: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+    start_s = last_s = time.monotonic()
+    count = 0
+    for count, item in enumerate(sequence, start=1):
+        yield item
+        now_s = time.monotonic()
+        if now_s - last_s >= _PLAIN_LINE_EVERY_S:
+            last_s = now_s
+            print(_line(description, count, total, now_s - start_s), file=sys.stderr, flush=True)
+    if last_s > start_s:
+        print(f"{description}: {count} done in {time.monotonic() - start_s:.0f} s", file=sys.stderr, flush=True)
+
+
+def _line(description: str, count: int, total: int | None, elapsed_s: float) -> str:
+    if not total:
+        return f"{description}: {count}, {elapsed_s:.0f} s"
+    left_s = elapsed_s / count * (total - count)
+    return f"{description}: {count}/{total}, {elapsed_s:.0f} s, ETA {left_s:.0f} s"
