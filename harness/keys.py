@@ -81,12 +81,16 @@ def cell_key(
     source: str,
     dataset: str,
     split: str,
-    preset: str,
+    preset: str | None,
     test_pair_list_hash: str,
     dataset_fingerprint: str,
     size_px: Sequence[int],
 ) -> str:
-    """Key of a cell's images. source: the training key or source key; preset: its name, under which rows are compared."""
+    """Key of a cell's images.
+
+    source: the training or source key. preset: the name under which trained rows are compared, null for untrained ones,
+    which stand beside every preset.
+    """
     return digest(
         {
             "kind": "cell",

@@ -1,0 +1,108 @@
+"""From a cell's scores to its record: means, intervals, budget and provenance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import provenance, stopwatch, store
+from harness.records import Budget, MetricValue, Record, write_atomic
+from harness.specs import CellSpec, TrainingSpec, read_spec
+from harness.stats import bootstrap_mean
+
+if TYPE_CHECKING:
+    import pandas
+
+MODEL_FACTS = "model.json"
+"""What a cell keeps of its model's training, so that its record can be made when the model is gone."""
+
+
+def keep_model_facts(folder: Path, results: store.Store, model: Path) -> None:
+    """Copy what the record will say of the model in `model` into the cell's folder."""
+    facts = {**store.read_json(model / store.DONE), "tuning_trials": tuning_trials(results, model)}
+    write_atomic(folder / MODEL_FACTS, json.dumps(facts, indent=1))
+
+
+def tuning_trials(results: store.Store, model: Path) -> int:
+    """Finished trainings in the store of the same method, data and size, with other parameters, schedule or precision."""
+    mine = read_spec(model / store.SPEC)
+
+    def task(spec: TrainingSpec) -> tuple[object, ...]:
+        return spec.method, spec.dataset_fingerprint, spec.train_pair_list_hash, spec.size_px
+
+    def choice(spec: TrainingSpec) -> str:
+        return repr((sorted(spec.parameters.items()), spec.schedule, spec.precision))
+
+    others = [read_spec(path.parent / store.SPEC) for path in results.root.glob(f"models/{mine.method}-*/{store.DONE}")]
+    return len({choice(other) for other in others if task(other) == task(mine)} - {choice(mine)})
+
+
+def _pair_metrics(pairs: pandas.DataFrame) -> dict[str, MetricValue]:
+    """Mean and interval of every metric column; pairs a metric does not apply to are left out of its `n`."""
+    values = {}
+    for key in pairs.columns.drop(["pair", "group"]):
+        column = pairs[key].dropna().to_numpy(dtype=np.float64)
+        if len(column):
+            interval = bootstrap_mean(column)
+            values[key] = MetricValue(mean=interval.mean, low=interval.low, high=interval.high, n=len(column))
+    return values
+
+
+def record(folder: Path, spec: CellSpec) -> Record:
+    """The record of a cell whose scores lie in `folder`."""
+    import pandas
+
+    path = store.scores_path(folder, spec.protocol_name)
+    pairs, side = pandas.read_parquet(path), store.read_json(path.with_suffix(".json"))
+    metrics = _pair_metrics(pairs)
+    by_group = {
+        str(group): {key: float(rows[key].mean()) for key in metrics if rows[key].notna().any()}
+        for group, rows in pairs.groupby("group", sort=True)
+    }
+    for key, value in side["sets"].items():
+        metrics[key] = MetricValue(mean=value["value"], std=value["std"], n=value["n"], small=value["marked_small"])
+    durations = {**stopwatch.seconds(folder), "score": side["seconds"]}
+    budget, device = None, provenance.device()
+    if spec.training_key is not None:
+        model = store.read_json(folder / MODEL_FACTS)
+        budget = Budget(**{name: model[name] for name in Budget.model_fields})
+        device, durations["train"] = model["device"], model["seconds"]
+    return Record(
+        method=spec.method,
+        title=spec.title,
+        parameters=spec.parameters,
+        dataset=spec.dataset,
+        split=spec.split,
+        size_px=spec.size_px,
+        preset=spec.preset,
+        overrides=spec.overrides,
+        seed=spec.seed,
+        protocol=spec.protocol_name,
+        protocol_hash=spec.protocol_hash,
+        n=len(pairs),
+        metrics=metrics,
+        by_group=by_group,
+        pair_list_hash=spec.test_pair_list_hash,
+        pairs=spec.pairs,
+        train_pair_list_hash=spec.train_pair_list_hash,
+        dataset_fingerprint=spec.dataset_fingerprint,
+        weights=spec.assets,
+        target_box_source=spec.box_source,
+        budget=budget,
+        training_key=spec.training_key,
+        cell_key=spec.key,
+        score_key=spec.score_key,
+        git=provenance.git_state(),
+        versions=provenance.versions(),
+        device=device,
+        dtype=spec.precision,
+        threads=spec.threads,
+        durations_s=durations,
+        command=spec.command,
+        privileged=spec.privileged,
+        ranked=spec.ranked,
+        created=provenance.now(),
+    )

@@ -1,0 +1,106 @@
+"""What a training or a cell is, as plain data: the `spec.yaml` in its folder, from which a child process does the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from harness import config, datasets
+from harness.config import Strict
+from harness.errors import UserError
+from harness.presets import Schedule
+from harness.records import write_atomic
+from harness.store import SPEC
+from harness.weights import WeightStore
+
+if TYPE_CHECKING:
+    from harness.datasets.base import Dataset
+
+
+class _Common(Strict):
+    """What a child needs to find method, data and weights. Paths are absolute."""
+
+    key: str
+    method: str
+    parameters: dict[str, object]
+    plugins: tuple[str, ...]
+    dataset: str
+    data_root: str | None
+    weights_dir: str | None
+    split: str
+    size_px: tuple[int, int]
+    dataset_fingerprint: str
+    threads: int
+
+    def write(self, folder: Path) -> Path:
+        """Write `spec.yaml` into the folder; its path."""
+        path = folder / SPEC
+        write_atomic(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+        return path
+
+
+class TrainingSpec(_Common):
+    """A training. assets: SHA-256 of the pretrained assets it uses, by name."""
+
+    kind: Literal["training"] = "training"
+    card_version: int
+    train_pair_list_hash: str
+    schedule: Schedule
+    precision: Literal["auto", "bf16", "fp32"]
+    seed: int
+    assets: dict[str, str]
+
+
+class CellSpec(_Common):
+    """A cell under one protocol.
+
+    training_key: of the model it uses, null where nothing is trained. pairs: folder of the test pairs under
+    results/pairs. protocol: name, or path of a YAML file. assets: SHA-256 of all pretrained assets, training and scoring.
+    train_pair_list_hash: of the training pairs that the model or the control saw, if any. preset: null where nothing is
+    trained.
+    """
+
+    kind: Literal["cell"] = "cell"
+    control: bool
+    title: str
+    privileged: bool
+    training_key: str | None
+    preset: str | None
+    overrides: tuple[str, ...]
+    ranked: bool
+    seed: int | None
+    precision: Literal["auto", "bf16", "fp32"]
+    protocol: str
+    protocol_name: str
+    protocol_hash: str
+    score_key: str
+    pairs: str
+    test_pair_list_hash: str
+    train_pair_list_hash: str | None
+    box_source: str
+    assets: dict[str, str]
+    command: str
+
+
+def read_spec(path: Path) -> TrainingSpec | CellSpec:
+    """Read a `spec.yaml`. UserError for what is not one."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read the spec {path}: {error}") from error
+    kinds = {"training": TrainingSpec, "cell": CellSpec}
+    if not isinstance(data, dict) or data.get("kind") not in kinds:
+        raise UserError(f"{path} is no spec: its `kind` is 'training' or 'cell'. `bench run` writes it")
+    return config.validate(data, kinds[data["kind"]], str(path))
+
+
+def dataset_of(spec: TrainingSpec | CellSpec) -> Dataset:
+    """The dataset the spec names."""
+    return datasets.get(spec.dataset, Path(spec.data_root) if spec.data_root else None)
+
+
+def weight_store(spec: TrainingSpec | CellSpec) -> WeightStore:
+    """The weights the run was told to use."""
+    return WeightStore(extra_dir=Path(spec.weights_dir) if spec.weights_dir else None)

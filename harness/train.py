@@ -1,0 +1,80 @@
+"""A training: build the method, fit it, save it into its folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness import provenance, specs, stopwatch, store
+from harness.errors import CellFailed
+from harness.pairs import PairData
+from harness.progress import track
+from harness.records import write_atomic
+from harness.specs import TrainingSpec
+from harness.stopwatch import Stopwatch
+from methods import registry
+from methods.base import FitContext, TrainingSchedule
+
+LOG = logging.getLogger(__name__)
+
+_LOG_EVERY_STEPS = 50
+
+
+class _StepProgress:
+    """A progress bar driven by `FitContext.on_step`, with a line in the log now and then."""
+
+    def __init__(self, description: str, steps: int, watch: Stopwatch):
+        self._bar = iter(track(range(steps), description))
+        self._shown = 0
+        self._watch = watch
+
+    def __call__(self, done: int, steps: int, terms: Mapping[str, float]) -> None:
+        while self._shown < done:
+            next(self._bar, None)
+            self._shown += 1
+        if done == steps:
+            next(self._bar, None)
+        if done % _LOG_EVERY_STEPS == 0 or done == steps:
+            LOG.info("step %d/%d %s", done, steps, " ".join(f"{name}={value:.4g}" for name, value in terms.items()))
+        self._watch.tick()
+
+
+def training_data(spec: TrainingSpec) -> PairData:
+    """The training pairs. CellFailed if they are not those the training was planned with."""
+    dataset = specs.dataset_of(spec)
+    pairs = dataset.pair_list(spec.split, "train", spec.size_px)
+    if pairs.hash != spec.train_pair_list_hash:
+        raise CellFailed(f"the training pairs have hash {pairs.hash}, planned was {spec.train_pair_list_hash}")
+    return PairData(dataset.frames(spec.size_px), pairs)
+
+
+def train(folder: Path, spec: TrainingSpec) -> None:
+    """Train into `folder`, resuming what lies there; `done.json` is written last."""
+    data = training_data(spec)
+    method = registry.build(spec.method, data.info, spec.parameters)
+    LOG.info("training %s on %d pairs, %d steps, seed %d", spec.method, len(data), spec.schedule.steps, spec.seed)
+    with stopwatch.timed(folder, "train") as watch:
+        context = FitContext(
+            folder=folder,
+            seed=spec.seed,
+            schedule=TrainingSchedule(**spec.schedule.model_dump()),
+            weights=specs.weight_store(spec),
+            precision=spec.precision,
+            on_step=_StepProgress(f"training {spec.method}", spec.schedule.steps, watch),
+        )
+        method.fit(data, context)
+        method.save(folder)
+    done = {
+        "key": spec.key,
+        "seconds": stopwatch.seconds(folder)["train"],
+        "steps": spec.schedule.steps,
+        "batch_size": spec.schedule.batch_size,
+        "samples": spec.schedule.steps * spec.schedule.batch_size,
+        "device": provenance.device(),
+        "threads": spec.threads,
+        "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        "created": provenance.now(),
+    }
+    write_atomic(folder / store.DONE, json.dumps(done, indent=1))
