@@ -20,7 +20,7 @@ import numpy as np
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.datasets.base import FrameStore, Partitions
+    from harness.datasets.frames import FrameStore, Partitions
     from methods.base import Batch, Condition
     from methods.card import DatasetInfo
 

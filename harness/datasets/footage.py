@@ -17,8 +17,9 @@ import numpy as np
 
 from harness import cache as frame_cache
 from harness.datasets import footage_spec
-from harness.datasets.base import Dataset, FrameStore, Partitions
+from harness.datasets.base import Dataset
 from harness.datasets.footage_spec import ANNOTATED_SIZE_PX, Track, annotations, spec
+from harness.datasets.frames import FrameStore, Partitions
 from harness.errors import UserError
 from harness.fetch import PyPIMember, fetch_members, is_whole
 from harness.pairs import PairList, group_of

@@ -16,7 +16,7 @@ from pydantic import Field
 from benchmarks import ROOT
 from harness import config
 from harness.config import Strict
-from harness.datasets.base import Partitions
+from harness.datasets.frames import Partitions
 from harness.errors import UserError, unknown
 from harness.fetch import sha256_of
 from harness.pairs import Pair
@@ -63,13 +63,9 @@ class PairRules(Strict):
 class FootageSpec(Strict):
     """The whole description."""
 
-    title: str
-    licence: str
-    citation: str
     annotations: str
     annotations_sha256: str
     tracks: dict[str, Track]
-    default_split: str
     splits: dict[str, Split]
     pairs: PairRules
 
