@@ -12,9 +12,10 @@ from methods import cards, training
 from methods.base import Batch, Condition, FitContext, Method, Synthesis, TrainingData
 from methods.card import DatasetInfo
 from mrnet import checkpoint
-from mrnet.losses import MRNetLoss, PerceptualNetwork
+from mrnet.losses import MRNetLoss
 from mrnet.network import MRNet
-from mrnet.poses import disc_maps, scaled_radius_px
+from mrnet.perceptual import PerceptualNetwork
+from mrnet.poses import disc_maps, radius_px
 
 MODEL_NAME = "model.safetensors"
 
@@ -39,13 +40,13 @@ class MRNetMethod(Method):
         if options["composition"] == "paper":
             return MRNet.paper(width=options["width"], **common)
         if options["composition"] == "released":
-            return MRNet.released(size_px=self.info.size_px, **common)
+            return MRNet.released(**common)
         raise ValueError(f"mrnet.composition is 'paper' or 'released', got {options['composition']!r}")
 
     def _inputs(self, condition: Condition) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pose maps (B, J, H, W), person I_h, background I_bkg (B, 3, H, W), mask M (B, 1, H, W); removed areas: 0."""
         size_px = self.info.size_px
-        pose = disc_maps(condition.target_joints, size_px, scaled_radius_px(size_px))
+        pose = disc_maps(condition.target_joints, size_px, radius_px(size_px))
         pose = pose.to(memory_format=torch.channels_last)
         return pose, condition.image * condition.mask, condition.image * (1 - condition.mask), condition.mask
 
@@ -54,9 +55,11 @@ class MRNetMethod(Method):
         torch.manual_seed(context.seed)
         network = self._build()
         asset = str(self.parameters["perceptual_network"])
-        perceptual = PerceptualNetwork.from_state_dict(asset, context.weights.state_dict(asset))
-        perceptual = perceptual.to(fabric.device, memory_format=torch.channels_last)
-        objective = MRNetLoss.paper(perceptual, lambda1=self.parameters["lambda1"], lambda2=self.parameters["lambda2"])
+        objective = MRNetLoss(
+            PerceptualNetwork(asset, context.weights.state_dict(asset)),
+            lambda1=self.parameters["lambda1"],
+            lambda2=self.parameters["lambda2"],
+        ).to(fabric.device, memory_format=torch.channels_last)
 
         def loss(batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
             passes = network(*self._inputs(batch.condition))
@@ -66,6 +69,7 @@ class MRNetMethod(Method):
             network.parameters(),
             lr=context.schedule.learning_rate,
             weight_decay=context.schedule.weight_decay,
+            fused=True,  # one sweep over 12.8 million parameters instead of eight
         )
         training.train(network, loss, optimizer, data, context, fabric)
         self._network = network
