@@ -1,0 +1,59 @@
+"""`bench report`: tables and the qualitative grid, from the store alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.report import DEFAULT_ROWS, DEFAULT_SEED, FORMATS
+
+
+def report(
+    dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Only this training preset (controls, which have none, stay)."),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(metavar="HASH|all", help="Where one name covers several pair lists: which, or a report for each."),
+    ] = None,
+    results: Annotated[Path, typer.Option(help="The results folder.")] = Path("results"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write.", show_default="RESULTS/report"),
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated: markdown, csv.")] = ",".join(FORMATS),
+    rows: Annotated[int, typer.Option(min=1, help="Pairs in the qualitative grid.")] = DEFAULT_ROWS,
+    seed: Annotated[int, typer.Option(help="Which pairs the grid shows.")] = DEFAULT_SEED,
+) -> None:
+    """Write tables (Markdown, CSV) and the picture grid of everything in the results folder.
+
+    One report for each dataset, split, size, preset and protocol.
+    Numbers of different pair lists or training budgets never meet in a table.
+    Nothing is computed: the same results give the same files.
+
+    Examples:
+
+      bench report
+
+      bench report --dataset footage --split video --preset quick
+
+      bench report --dataset footage --format csv --out tables --rows 12 --seed 3
+    """
+    from harness.report import write_all
+    from harness.report.console import print_table
+
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    for paths in write_all(
+        results, out, dataset, protocol,
+        split=split, preset=preset, pairs=pairs, formats=wanted, rows=rows, seed=seed,
+    ):  # fmt: skip
+        print_table(paths.table)
+        for path in (paths.markdown, paths.csv, paths.grid):
+            if path is not None:
+                typer.echo(path)

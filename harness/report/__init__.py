@@ -1,0 +1,163 @@
+"""Reports from the store alone: `write` one comparison, `write_all` each there is; the same records, the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from harness.report.select import Comparison
+    from harness.report.table import Table
+    from harness.store import Store
+
+FORMATS = ("markdown", "csv")
+DEFAULT_ROWS = 8
+DEFAULT_SEED = 0
+REPORT_FOLDER = "report"
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """A report's files (None: that format was not asked for) and its tables, for the terminal."""
+
+    markdown: Path | None
+    csv: Path | None
+    grid: Path
+    table: Table
+    by_group: Table | None
+
+
+def write(
+    store_root: Path,
+    out: Path | None = None,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    *,
+    split: str | None = None,
+    preset: str | None = None,
+    pairs: str | None = None,
+    formats: Sequence[str] = FORMATS,
+    rows: int = DEFAULT_ROWS,
+    seed: int = DEFAULT_SEED,
+) -> ReportPaths:
+    """Write the report of the one comparison these names choose. Arguments and errors as `write_all`.
+
+    Raises UserError too when the names leave more than one comparison.
+    """
+    found = _comparisons(store_root, dataset, protocol, split, preset, pairs)
+    if len(found) > 1:
+        names = "\n".join(f"  {comparison.stem}" for comparison in found)
+        raise UserError(f"{len(found)} comparisons answer to these names; name the one to report:\n{names}")
+    return _write_one(store_root, out, found[0], formats, rows, seed)
+
+
+def write_all(
+    store_root: Path,
+    out: Path | None = None,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    *,
+    split: str | None = None,
+    preset: str | None = None,
+    pairs: str | None = None,
+    cells: Collection[Path] | None = None,
+    formats: Sequence[str] = FORMATS,
+    rows: int = DEFAULT_ROWS,
+    seed: int = DEFAULT_SEED,
+) -> list[ReportPaths]:
+    """Write a report for every comparison in the store that the names leave.
+
+    out: folder of the reports, `<store>/report` if None. pairs: the start of a pair list's hash, or `all`. cells: cell
+    folders; only the comparisons that one of them is part of. formats: of `FORMATS`; the grid is always drawn.
+    rows: pairs in the grid, chosen by `seed`.
+    Raises UserError for an empty store, an unknown name or format, and where one name covers several pair lists.
+    """
+    found = _comparisons(store_root, dataset, protocol, split, preset, pairs)
+    if cells is not None:
+        wanted = {Path(cell).absolute() for cell in cells}
+        found = [comparison for comparison in found if wanted & {entry.folder for entry in comparison.entries}]
+    return [_write_one(store_root, out, comparison, formats, rows, seed) for comparison in found]
+
+
+def _comparisons(
+    store_root: Path,
+    dataset: str | None,
+    protocol: str | None,
+    split: str | None,
+    preset: str | None,
+    pairs: str | None,
+) -> list[Comparison]:
+    from harness.report.select import Entry, comparisons
+    from harness.store import Store
+
+    entries = [Entry(record, path.parent) for path, record in Store(store_root).records()]
+    if not entries:
+        raise UserError(
+            f"no records under {Path(store_root) / 'cells'}: nothing was run into this folder yet. "
+            "Run something (`bench run --methods copy --dataset footage`) or name another folder with --results"
+        )
+    return comparisons(entries, dataset=dataset, protocol=protocol, split=split, preset=preset, pairs=pairs)
+
+
+def _write_one(
+    store_root: Path, out: Path | None, comparison: Comparison, formats: Sequence[str], rows: int, seed: int
+) -> ReportPaths:
+    from harness.records import write_atomic
+    from harness.report import csv_file, footer, markdown
+    from harness.report.build import group_table, main_table
+    from harness.store import Store
+
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    store = Store(store_root)
+    out = store.root / REPORT_FOLDER if out is None else Path(out)
+    main, by_group = main_table(comparison, footer.lines(comparison)), group_table(comparison)
+    grid = out / f"{comparison.stem}.png"
+    caption = _write_grid(store, comparison, grid, rows, seed)
+    paths = {name: out / f"{comparison.stem}.{ending}" for name, ending in (("markdown", "md"), ("csv", "csv"))}
+    if "markdown" in formats:
+        tables = [table for table in (main, by_group) if table]
+        write_atomic(paths["markdown"], markdown.document(tables, grid.name, " ".join(caption)))
+    if "csv" in formats:
+        write_atomic(paths["csv"], csv_file.render(comparison, main, by_group))
+    asked = {name: path if name in formats else None for name, path in paths.items()}
+    return ReportPaths(asked["markdown"], asked["csv"], grid, main, by_group)
+
+
+def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, seed: int) -> tuple[str, ...]:
+    """Draw the grid; returns its caption, less the dataset's caution, which the footer of the table holds."""
+    from harness.pairs import PairList
+    from harness.report import figures, footer
+    from harness.report.build import columns_of_pictures, is_plumbing
+    from harness.report.select import SHORT_HASH
+    from harness.report.table import PLUMBING
+
+    folder = store.root / "pairs" / comparison.first.pairs
+    pair_list = PairList.read(folder / "pairs.csv")
+    if pair_list.hash != comparison.first.pair_list_hash:
+        raise UserError(
+            f"{folder / 'pairs.csv'} has the hash {pair_list.hash}, "
+            f"the records name {comparison.first.pair_list_hash}. "
+            "Remove the folder and run the same `bench run` again: it writes the list"
+        )
+    chosen = figures.choose_pairs(pair_list.pairs, rows, seed)
+    columns = [
+        figures.GridColumn(title, subtitle, images) for title, subtitle, images in columns_of_pictures(comparison)
+    ]
+    source, caution = footer.source(comparison.first.dataset), footer.caution(comparison.first.dataset)
+    # a no-break space keeps a pair's number beside its id
+    numbered = ", ".join(f"{number}\u00a0{pair.id}" for number, pair in enumerate(chosen, 1))
+    caption = (
+        *((f"{PLUMBING}.",) if is_plumbing(comparison) else ()),
+        f"{comparison.name}.",
+        f"Pairs, drawn with seed {seed} from {len(pair_list):,} (list {pair_list.hash[:SHORT_HASH]}): {numbered}.",
+        "Target pose: the person's left blue, right orange.",
+        *((f"Pictures: {source}.",) if source else ()),
+    )
+    figures.qualitative_grid(path, folder, chosen, columns, (*caption, caution) if caution else caption)
+    return caption

@@ -1,0 +1,237 @@
+"""The tables of a comparison, built from its records.
+
+In-mask and in-box numbers come first: most of a picture is static background, which copying the reference already gets
+right. Only rows that competed are ranked; controls are floors, privileged rows (made from the target) are ceilings.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.controls import CONTROL_CARDS
+from harness.metrics.base import METRICS
+from harness.records import MetricValue, Record
+from harness.report.select import Comparison, identity
+from harness.report.table import PLUMBING, Column, Row, RowGroup, Table, Value
+
+LEADING = (
+    "m_ssim", "box_ssim", "box_lpips", "lpips", "ssim", "psnr",
+    "kd", "kid", "fd", "fid", "is", "inception_score",
+)  # fmt: skip
+"""Order of the columns; a set metric of other features (`kd_efficientnet_lite0`) stands where its stem stands."""
+
+GROUP_METRICS = ("m_ssim", "box_lpips")
+MAX_GROUPS = 12
+"""A dataset with more tracks than this (thousands of videos) gets no table by track: nobody could read it."""
+
+MIN_RANKED = 2
+"""With a single competitor there is nothing to rank."""
+
+_UNKNOWN_DECIMALS = 3
+
+
+def main_table(comparison: Comparison, footer: Iterable[str] = ()) -> Table:
+    """Every metric over all pairs."""
+    rows = _row_records(comparison)
+    columns = _columns([record for records in rows for record in records])
+    body = tuple(_row(comparison, records, tuple(_metric(records, column) for column in columns)) for records in rows)
+    return _finish(Table(str(comparison.name), columns, body, (), tuple(footer), is_plumbing(comparison)))
+
+
+def group_table(comparison: Comparison) -> Table | None:
+    """M-SSIM and box-LPIPS by track; None where there are no tracks, or too many to read."""
+    rows = _row_records(comparison)
+    groups = sorted({group for records in rows for record in records for group in record.by_group})
+    if not groups or len(groups) > MAX_GROUPS:
+        return None
+    present = {key for records in rows for record in records for means in record.by_group.values() for key in means}
+    columns = tuple(_column(key, group) for group in groups for key in GROUP_METRICS if key in present)
+    if not columns:
+        return None
+    body = tuple(
+        _row(comparison, records, tuple(_group_mean(records, column) for column in columns)) for records in rows
+    )
+    return _finish(Table("By track", columns, body, plumbing=is_plumbing(comparison)))
+
+
+def is_plumbing(comparison: Comparison) -> bool:
+    """Whether methods were trained, and by a preset that ranks none of them (smoke)."""
+    trained = [entry.record for entry in comparison.entries if entry.record.preset is not None]
+    return bool(trained) and not any(record.ranked for record in trained if not record.privileged)
+
+
+def row_group(record: Record) -> RowGroup:
+    """The part of the table a record stands in."""
+    if record.privileged:
+        return RowGroup.PRIVILEGED
+    if record.method in CONTROL_CARDS:
+        return RowGroup.CONTROL
+    return RowGroup.RANKED if record.ranked else RowGroup.NOT_SETTLED
+
+
+def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:
+    """(title, part of the table or seed, image folder) of each row that has a column in the grid, in table order.
+
+    Privileged rows have none (the target itself is shown); of several seeds, the lowest stands for the row.
+    """
+    folders = {id(entry.record): entry.folder / "images" for entry in comparison.entries}
+    columns = []
+    for records in _row_records(comparison):
+        first, group = records[0], row_group(records[0])
+        if group is RowGroup.PRIVILEGED:
+            continue
+        words = {RowGroup.CONTROL: "control", RowGroup.NOT_SETTLED: "not settled"}.get(group, "")
+        if len(records) > 1:
+            words = f"seed {first.seed}"
+        note = _note(comparison, first)
+        columns.append((first.title, ", ".join(part for part in (words, note) if part), folders[id(first)]))
+    return columns
+
+
+def _row_records(comparison: Comparison) -> list[list[Record]]:
+    """Records of each row (its seeds), rows in table order."""
+    rows: dict[tuple[object, ...], list[Record]] = defaultdict(list)
+    for entry in comparison.entries:
+        rows[identity(entry.record)].append(entry.record)
+    order = list(RowGroup)
+    return sorted(rows.values(), key=lambda records: (order.index(row_group(records[0])), repr(identity(records[0]))))
+
+
+def _columns(records: Sequence[Record]) -> tuple[Column, ...]:
+    keys = sorted({key for record in records for key in record.metrics}, key=_position)
+    columns = [_column(key) for key in keys]
+    if columns:
+        columns[0] = replace(columns[0], headline=True)
+    return tuple(columns)
+
+
+def _position(key: str) -> tuple[int, str]:
+    for place, leading in enumerate(LEADING):
+        if key == leading or (METRICS.get(key) and METRICS[key].kind == "set" and key.startswith(f"{leading}_")):
+            return place, key
+    return len(LEADING), key
+
+
+def _column(key: str, group: str = "") -> Column:
+    info = METRICS.get(key)
+    if info is None:
+        return Column(key, key, None, _UNKNOWN_DECIMALS, group, ranked=False)
+    # a label such as "KD ×1000" already says its unit
+    unit = f" ({info.unit})" if info.unit and "×" not in info.label else ""
+    return Column(key, f"{info.label}{unit}", info.higher_is_better, info.decimals, group, ranked=info.ranked)
+
+
+def _metric(records: Sequence[Record], column: Column) -> Value | None:
+    found = [record.metrics[column.key] for record in records if column.key in record.metrics]
+    if not found:
+        return None
+    if len(found) > 1:
+        return Value(
+            statistics.fmean(value.mean for value in found),
+            seeds_sd=_spread([value.mean for value in found]),
+            n=min(value.n for value in found),
+            small=any(value.small for value in found),
+        )
+    return _single(found[0])
+
+
+def _single(value: MetricValue) -> Value:
+    return Value(value.mean, value.low, value.high, value.std, n=value.n, small=value.small)
+
+
+def _group_mean(records: Sequence[Record], column: Column) -> Value | None:
+    means = [record.by_group[column.group].get(column.key) for record in records if column.group in record.by_group]
+    found = [mean for mean in means if mean is not None]
+    if not found:
+        return None
+    return Value(statistics.fmean(found), seeds_sd=_spread(found) if len(found) > 1 else None)
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    """Sample standard deviation; None where a value is infinite (two equal images have an infinite PSNR)."""
+    return statistics.stdev(values) if all(math.isfinite(value) for value in values) else None
+
+
+def _row(comparison: Comparison, records: Sequence[Record], values: tuple[Value | None, ...]) -> Row:
+    first = records[0]
+    return Row(
+        group=row_group(first),
+        method=first.method,
+        title=first.title,
+        note=_note(comparison, first),
+        seeds=tuple(record.seed for record in records if record.seed is not None),
+        n=min(record.n for record in records),
+        missing=max(record.missing for record in records),
+        values=values,
+    )
+
+
+def _note(comparison: Comparison, record: Record) -> str:
+    """The parameters in which the rows of one method differ, and an origin that is not ours."""
+    same = [entry.record for entry in comparison.entries if entry.record.method == record.method]
+    names = sorted({name for other in same for name in other.parameters})
+    parts = [
+        f"{name}={record.parameters.get(name)}"
+        for name in names
+        if len({repr(other.parameters.get(name)) for other in same}) > 1
+    ]
+    if not parts and len({other.overrides for other in same}) > 1:
+        parts = list(record.overrides) or ["preset unchanged"]
+    return ", ".join(parts if record.origin == "ours" else [*parts, record.origin])
+
+
+def _finish(table: Table) -> Table:
+    ranked = table if table.plumbing else replace(table, rows=_ranked(table))
+    return replace(ranked, legend=_legend(ranked))
+
+
+def _ranked(table: Table) -> tuple[Row, ...]:
+    """Rows with the best and second of each column marked, as printed: equal digits share a rank."""
+    ranks: dict[tuple[int, int], int] = {}
+    competing = [index for index, row in enumerate(table.rows) if row.group is RowGroup.RANKED and row.missing == 0]
+    for place, column in enumerate(table.columns):
+        shown = {
+            index: round(value.mean, column.decimals)
+            for index in competing
+            if (value := table.rows[index].values[place]) and not value.small and not math.isnan(value.mean)
+        }
+        if not column.ranked or len(shown) < MIN_RANKED or len(shown) < len(competing):
+            continue
+        for index, number in shown.items():
+            better = sum(other > number if column.higher_is_better else other < number for other in shown.values())
+            if better < MIN_RANKED:
+                ranks[index, place] = better + 1
+    return tuple(
+        replace(row, values=tuple(
+            replace(value, rank=ranks.get((index, place))) if value else None for place, value in enumerate(row.values)
+        ))
+        for index, row in enumerate(table.rows)
+    )  # fmt: skip
+
+
+def _legend(table: Table) -> tuple[str, ...]:
+    if table.plumbing:
+        return (f"{PLUMBING}. ✓: the metric was computed.",)
+    values = [value for row in table.rows for value in row.values if value]
+    groups = {row.group for row in table.rows}
+    lines = []
+    if any(value.rank for value in values):
+        lines.append("Bold: best, underlined: second, among the ranked methods only.")
+    if groups & {RowGroup.CONTROL, RowGroup.PRIVILEGED}:
+        lines.append(
+            "Controls are floors and privileged rows, made from the target, are the ceiling: neither is ranked."
+        )
+    if any(value.low is not None for value in values):
+        lines.append("[low, high]: 95 % bootstrap interval over pairs, descriptive (pairs are not independent).")
+    if any(value.seeds_sd is not None for value in values):
+        lines.append("±: standard deviation over the seeds.")
+    if any(value.small for value in values):
+        lines.append(
+            "†: a distance between sets of fewer than 2,048 images, never ranked; the kernel distance leads there."
+        )
+    return tuple(lines)

@@ -1,0 +1,230 @@
+"""Which records may meet in one table: those of one comparison, never of two.
+
+A comparison is fixed by dataset, split, image size, preset, protocol (name and hash), pair list (hash), dataset
+fingerprint and training budget. Methods that depend on no preset (controls) join every comparison that stands on the
+same pairs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from harness.records import Record
+
+ALL = "all"
+NO_PRESET = "none"
+SHORT_HASH = 12
+
+
+class Name(NamedTuple):
+    """What a user calls a comparison by. size_px: (height, width)."""
+
+    dataset: str
+    split: str
+    size_px: tuple[int, int]
+    preset: str
+    protocol: str
+
+    def __str__(self) -> str:
+        height, width = self.size_px
+        trained = f"preset {self.preset} · " if self.preset != NO_PRESET else ""
+        return f"{self.dataset} · split {self.split} · {height}×{width} px · {trained}protocol {self.protocol}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record and the cell folder it lies in."""
+
+    record: Record
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Records that may stand in one table.
+
+    samples: training samples every trained method saw; None where no method trained.
+    entries: at most one per (method, parameters, origin, seed), in a fixed order.
+    superseded: older records of the same method, parameters and seed, which are not shown.
+    stem: name of the report's files, without the ending.
+    """
+
+    name: Name
+    samples: int | None
+    entries: tuple[Entry, ...]
+    superseded: tuple[Entry, ...]
+    stem: str
+
+    @property
+    def first(self) -> Record:
+        return self.entries[0].record
+
+
+def comparisons(
+    entries: Iterable[Entry],
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    split: str | None = None,
+    preset: str | None = None,
+    pairs: str | None = None,
+) -> list[Comparison]:
+    """The comparisons among `entries`, narrowed by name; `pairs` is the start of a pair list's hash, or `all`.
+
+    Raises UserError when nothing is left (naming what there is), and when one name covers several pair lists and
+    `pairs` does not say which, or several dataset fingerprints or protocol hashes, which no option mends.
+    """
+    chosen = _narrowed(list(entries), dataset, protocol, split, preset, pairs)
+    named: dict[Name, list[Entry]] = defaultdict(list)
+    for entry in chosen:
+        if entry.record.preset is not None:
+            named[_name(entry.record)].append(entry)
+    free = [entry for entry in chosen if entry.record.preset is None]
+    joined = {_footing(entry.record) for members in named.values() for entry in members}
+    if preset is None:
+        for entry in free:
+            if _footing(entry.record) not in joined:
+                named[_name(entry.record)].append(entry)
+    found = []
+    for name in sorted(named):
+        lists = _by(named[name], "pair_list_hash")
+        if len(lists) > 1 and pairs != ALL:
+            raise _several_pair_lists(name, lists)
+        for pair_list_hash in sorted(lists):
+            members = lists[pair_list_hash]
+            _refuse_clash(name, members)
+            footing = _footing(members[0].record)
+            guests = [entry for entry in free if _footing(entry.record) == footing and entry not in members]
+            suffix = f"-pairs-{pair_list_hash[:SHORT_HASH]}" if len(lists) > 1 else ""
+            found.extend(_by_budget(name, [*members, *guests], suffix))
+    return found
+
+
+def _narrowed(
+    entries: list[Entry],
+    dataset: str | None,
+    protocol: str | None,
+    split: str | None,
+    preset: str | None,
+    pairs: str | None,
+) -> list[Entry]:
+    wanted = {"dataset": dataset, "protocol": protocol, "split": split, "preset": preset}
+    for field, value in wanted.items():
+        if value is None:
+            continue
+        there = {getattr(entry.record, field) for entry in entries} - {None}
+        if value not in there:
+            raise unknown(f"{field} in the store", value, there)
+        # A row without a preset (a control) stands beside every preset.
+        entries = [entry for entry in entries if getattr(entry.record, field) in (value, None)]
+    if pairs not in (None, ALL):
+        there = {entry.record.pair_list_hash[:SHORT_HASH] for entry in entries}
+        entries = [entry for entry in entries if entry.record.pair_list_hash.startswith(pairs)]
+        if not entries:
+            raise unknown("pair list in the store", pairs, there)
+    return entries
+
+
+def _footing(record: Record) -> tuple[object, ...]:
+    """What two records must share, beside preset and budget, for their numbers to be comparable."""
+    return (
+        record.dataset,
+        record.split,
+        tuple(record.size_px),
+        record.protocol,
+        record.protocol_hash,
+        record.pair_list_hash,
+        record.dataset_fingerprint,
+        record.target_box_source,
+    )
+
+
+def _name(record: Record) -> Name:
+    height, width = record.size_px
+    return Name(record.dataset, record.split, (height, width), record.preset or NO_PRESET, record.protocol)
+
+
+def _by(entries: Sequence[Entry], field: str) -> dict[str, list[Entry]]:
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[str(getattr(entry.record, field))].append(entry)
+    return groups
+
+
+def _several_pair_lists(name: Name, lists: dict[str, list[Entry]]) -> UserError:
+    lines = [
+        f"  {key[:SHORT_HASH]}: {lists[key][0].record.n + lists[key][0].record.missing} pairs, "
+        f"{', '.join(sorted({entry.record.method for entry in lists[key]}))}"
+        for key in sorted(lists)
+    ]
+    return UserError(
+        f"{len(lists)} pair lists go under one name ({name}), and numbers of different pairs never share a table:\n"
+        + "\n".join(lines)
+        + f"\nChoose one with `bench report --pairs {min(lists)[:SHORT_HASH]}`, "
+        "or write a report for each with `--pairs all`."
+    )
+
+
+def _refuse_clash(name: Name, entries: Sequence[Entry]) -> None:
+    for field, words in (
+        ("protocol_hash", "versions of the protocol"),
+        ("dataset_fingerprint", "versions of the dataset"),
+        ("target_box_source", "sources of the target boxes"),
+    ):
+        versions = _by(entries, field)
+        if len(versions) > 1:
+            lines = [f"  {key[:SHORT_HASH]}: {entry.folder}" for key in sorted(versions) for entry in versions[key]]
+            raise UserError(
+                f"{len(versions)} {words} go under one name ({name}); their numbers never share a table:\n"
+                + "\n".join(lines)
+                + "\nMove the cells you do not want out of the store, "
+                "or run again into an empty one (`bench run --results DIR`)."
+            )
+
+
+def samples_of(record: Record) -> int:
+    """Training samples the method saw here; 0 for what does not train."""
+    return 0 if record.budget is None else record.budget.samples
+
+
+def _by_budget(name: Name, entries: Sequence[Entry], suffix: str) -> list[Comparison]:
+    """One comparison per number of training samples; untrained rows join each."""
+    budgets = sorted({samples_of(entry.record) for entry in entries} - {0})
+    height, width = name.size_px
+    stem = f"{name.dataset}-{name.split}-{height}x{width}-{name.preset}-{name.protocol}{suffix}"
+    result = []
+    for samples in budgets or [None]:
+        members = [entry for entry in entries if samples_of(entry.record) in (0, samples)]
+        kept, superseded = _newest(members)
+        result.append(
+            Comparison(name, samples, kept, superseded, f"{stem}-{samples}samples" if len(budgets) > 1 else stem)
+        )
+    return result
+
+
+def identity(record: Record) -> tuple[object, ...]:
+    """What two records share that are two seeds of one row: method, parameters, `--set` changes, origin."""
+    return record.method, repr(sorted(record.parameters.items())), record.overrides, record.origin
+
+
+def _seed(record: Record) -> int:
+    return -1 if record.seed is None else record.seed
+
+
+def _newest(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    ordered = sorted(entries, key=lambda entry: (*identity(entry.record), _seed(entry.record), entry.record.created))
+    kept: dict[tuple[object, ...], Entry] = {}
+    older = []
+    for entry in ordered:
+        key = (*identity(entry.record), _seed(entry.record))
+        if key in kept:
+            older.append(kept[key])
+        kept[key] = entry
+    return tuple(kept.values()), tuple(older)

@@ -1,0 +1,115 @@
+"""A small store written through the product's own models, for the tests of the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from harness.images import write_png
+from harness.pairs import Pair, PairList
+from harness.records import Budget, MetricValue, Record
+from harness.store import Store, image_path, record_path
+from mrnet.skeletons import PENN13
+
+SIZE_PX = (32, 24)
+CLIPS = ("lab-cam01", "lab-cam02")
+METRICS = {"m_ssim": 0.4, "box_lpips": 0.3, "ssim": 0.7, "psnr": 18.0, "kd_efficientnet_lite0": 5.0}
+
+
+def pair_list(pairs_per_clip: int = 5) -> PairList:
+    pairs = [
+        Pair.of(f"{clip}/{number:04d}", f"{clip}/{number + 1:04d}")
+        for clip in CLIPS
+        for number in range(pairs_per_clip)
+    ]
+    return PairList("footage", "video", "test", 1, tuple(pairs))
+
+
+def write_pairs(root: Path, pairs: PairList) -> Path:
+    """The pairs folder: list, frames, and poses with one missing joint."""
+    folder = Store(root).pairs_folder("footage", pairs.hash)
+    pairs.write(folder / "pairs.csv")
+    generator = np.random.Generator(np.random.PCG64(1))
+    height, width = SIZE_PX
+    frames = {}
+    for frame in pairs.frame_ids:
+        write_png(folder / "frames" / f"{frame.replace('/', '_')}.png", noise(generator))
+        joints = (generator.random((len(PENN13), 2)) * (width, height)).round(1).tolist()
+        joints[0] = [None, None]
+        frames[frame] = {"joints": joints, "box": [0, 0, width, height]}
+    skeleton = {"joints": list(PENN13.joints), "edges": [list(edge) for edge in PENN13.edges]}
+    poses = {"size": list(SIZE_PX), "skeleton": skeleton, "frames": frames}
+    (folder / "poses.json").write_text(json.dumps(poses), encoding="utf-8")
+    return folder
+
+
+def noise(generator: np.random.Generator) -> np.ndarray:
+    return generator.integers(0, 256, (*SIZE_PX, 3), dtype=np.uint8)
+
+
+def record(method: str = "mrnet", pairs: PairList | None = None, better: float = 0.0, **changes: object) -> Record:
+    """A record whose pair metrics are `better` (higher up, lower down) than the base values."""
+    pairs = pairs or pair_list()
+    control = method in ("copy", "mean", "target")
+    means = {key: value + (-better if "lpips" in key or "kd" in key else better) for key, value in METRICS.items()}
+    fields = {
+        "method": method,
+        "title": {"mrnet": "MR-Net", "pg2": "PG²"}.get(method, method.capitalize()),
+        "parameters": {},
+        "dataset": "footage",
+        "split": "video",
+        "size_px": SIZE_PX,
+        "preset": None if control else "quick",
+        "seed": None if control else 0,
+        "protocol": "offline-v1",
+        "protocol_hash": "a" * 64,
+        "n": len(pairs),
+        "metrics": {
+            key: MetricValue(mean=mean, n=len(pairs), small=True)
+            if key.startswith("kd")
+            else MetricValue(mean=mean, low=mean - 0.01, high=mean + 0.01, n=len(pairs))
+            for key, mean in means.items()
+        },
+        "by_group": {clip: {key: means[key] + place / 100 for key in ("m_ssim", "box_lpips", "ssim")}
+                     for place, clip in enumerate(CLIPS)},
+        "pair_list_hash": pairs.hash,
+        "pairs": Store(Path()).pairs_folder("footage", pairs.hash).name,
+        "dataset_fingerprint": "f" * 64,
+        "weights": {"alexnet": "b" * 64},
+        "target_box_source": "joints",
+        "budget": None if control else Budget(samples=2800, steps=700, batch_size=4, seconds=300.0),
+        "cell_key": f"{method}-{better}-{changes}".encode().hex()[:64],
+        "score_key": "c" * 64,
+        "git": None,
+        "versions": {"python": "3.11.0", "torch": "2.4.0"},
+        "device": "cpu",
+        "dtype": "fp32",
+        "threads": 2,
+        "durations_s": {"score": 1.0},
+        "command": "bench run",
+        "privileged": method == "target",
+        "ranked": method != "target",
+        "created": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    return Record(**(fields | changes))
+
+
+def add(root: Path, result: Record, pairs: PairList, name: str = "") -> Path:
+    """Write a record and its images as a cell; returns the cell's folder."""
+    cell = root / "cells" / result.dataset / (name or f"{result.method}-{result.seed}")
+    generator = np.random.Generator(np.random.PCG64(len(result.method)))
+    for pair in pairs.pairs:
+        write_png(image_path(cell, pair.id), noise(generator))
+    result.write(record_path(cell, result.protocol))
+    return cell
+
+
+def demo_store(root: Path) -> Path:
+    """MR-Net beside copy, mean and target on one pair list."""
+    pairs = pair_list()
+    write_pairs(root, pairs)
+    for method, better in (("mrnet", 0.1), ("copy", 0.0), ("mean", 0.05), ("target", 0.3)):
+        add(root, record(method, pairs, better), pairs)
+    return root
