@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
+from harness.datasets.frames import FrameStore
 from harness.images import write_png
-from harness.pairs import Pair, PairList
+from harness.pairs import Pair, PairList, group_of
+from harness.pairs_folder import write_pairs_folder
 from harness.records import Budget, MetricValue, Record
 from harness.store import Store, image_path, record_path
+from methods.card import DatasetInfo
 from mrnet.skeletons import PENN13
 
 SIZE_PX = (32, 24)
@@ -28,20 +30,24 @@ def pair_list(pairs_per_clip: int = 5) -> PairList:
 
 
 def write_pairs(root: Path, pairs: PairList) -> Path:
-    """The pairs folder: list, frames, and poses with one missing joint."""
-    folder = Store(root).pairs_folder("footage", pairs.hash)
-    pairs.write(folder / "pairs.csv")
+    """The pairs folder: list, frames of noise, and random poses without a head."""
     generator = np.random.Generator(np.random.PCG64(1))
     height, width = SIZE_PX
-    frames = {}
-    for frame in pairs.frame_ids:
-        write_png(folder / "frames" / f"{frame.replace('/', '_')}.png", noise(generator))
-        joints = (generator.random((len(PENN13), 2)) * (width, height)).round(1).tolist()
-        joints[0] = [None, None]
-        frames[frame] = {"joints": joints, "box": [0, 0, width, height]}
-    skeleton = {"joints": list(PENN13.joints), "edges": [list(edge) for edge in PENN13.edges]}
-    poses = {"size": list(SIZE_PX), "skeleton": skeleton, "frames": frames}
-    (folder / "poses.json").write_text(json.dumps(poses), encoding="utf-8")
+    ids = pairs.frame_ids
+    joints = (generator.random((len(ids), len(PENN13), 2)) * (width, height)).astype(np.float32)
+    joints[:, 0] = np.nan
+    frames = FrameStore(
+        info=DatasetInfo("footage", SIZE_PX, PENN13, has_masks=True, box_source="joints"),
+        fingerprint="f" * 64,
+        ids=ids,
+        groups=tuple(group_of(frame) for frame in ids),
+        images=np.stack([noise(generator) for _ in ids]),
+        masks=np.ones((len(ids), *SIZE_PX), np.uint8),
+        joints=joints,
+        boxes=np.tile(np.float32([0, 0, width, height]), (len(ids), 1)),
+    )
+    folder = Store(root).pairs_folder("footage", pairs.hash)
+    write_pairs_folder(folder, frames, pairs)
     return folder
 
 

@@ -81,6 +81,14 @@ def test_a_missing_image_is_an_empty_tile_and_a_missing_frame_an_error(tmp_path)
         write(store, rows=1)
 
 
+def test_frames_of_another_size_are_an_error_that_names_both(tmp_path):
+    store = demo_store(tmp_path)
+    (path,) = store.glob("pairs/*/poses.json")
+    path.write_text(path.read_text(encoding="utf-8").replace('"size": [32, 24]', '"size": [64, 64]'), encoding="utf-8")
+    with pytest.raises(UserError, match="64×64 px.*32×24"):
+        write(store)
+
+
 def test_methods_come_first_and_the_lowest_seed_stands_for_several(tmp_path):
     pairs = pair_list()
     store = demo_store(tmp_path)

@@ -132,16 +132,17 @@ def _write_one(
 def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, seed: int) -> tuple[str, ...]:
     """Draw the grid; returns its caption, less the dataset's caution, which the footer of the table holds."""
     from harness.pairs import PairList
+    from harness.pairs_folder import PAIRS
     from harness.report import figures, footer
     from harness.report.build import columns_of_pictures, is_plumbing
     from harness.report.select import SHORT_HASH
     from harness.report.table import PLUMBING
 
     folder = store.root / "pairs" / comparison.first.pairs
-    pair_list = PairList.read(folder / "pairs.csv")
+    pair_list = PairList.read(folder / PAIRS)
     if pair_list.hash != comparison.first.pair_list_hash:
         raise UserError(
-            f"{folder / 'pairs.csv'} has the hash {pair_list.hash}, "
+            f"{folder / PAIRS} has the hash {pair_list.hash}, "
             f"the records name {comparison.first.pair_list_hash}. "
             "Remove the folder and run the same `bench run` again: it writes the list"
         )
@@ -159,5 +160,7 @@ def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, see
         "Target pose: the person's left blue, right orange.",
         *((f"Pictures: {source}.",) if source else ()),
     )
-    figures.qualitative_grid(path, folder, chosen, columns, (*caption, caution) if caution else caption)
+    figures.qualitative_grid(
+        path, folder, comparison.name.size_px, chosen, columns, (*caption, caution) if caution else caption
+    )
     return caption

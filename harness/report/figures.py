@@ -20,6 +20,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.images import read_png, write_png
 from harness.pairs import Pair, group_of
+from harness.pairs_folder import POSES
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -88,20 +89,24 @@ def choose_pairs(pairs: Sequence[Pair], count: int, seed: int) -> tuple[Pair, ..
 
 def read_poses(folder: Path) -> Poses:
     """The poses in a store's pairs folder. Raises UserError for a missing or malformed `poses.json`."""
-    path = folder / "poses.json"
+    path = folder / POSES
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         height, width = data["size"]
-        skeleton = data["skeleton"]
-        joints = {
-            frame: np.array(entry["joints"], dtype=np.float64).reshape(-1, 2) for frame, entry in data["frames"].items()
-        }
-        edges = tuple((int(a), int(b)) for a, b in skeleton["edges"])
-        return Poses((int(height), int(width)), tuple(skeleton["joints"]), edges, joints)
+        names, edges = data["skeleton"]["joints"], data["skeleton"]["edges"]
+        joints = {frame: _points(entry["joints"], len(names)) for frame, entry in data["frames"].items()}
+        return Poses((int(height), int(width)), tuple(names), tuple((int(a), int(b)) for a, b in edges), joints)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"cannot read the poses {path}: {error!r}. Run the same `bench run` again; it writes them"
+            f"cannot read the poses {path}: {error!r}. "
+            "Remove the folder and run the same `bench run` again: it writes them"
         ) from error
+
+
+def _points(joints: Sequence[Sequence[float] | None], count: int) -> np.ndarray:
+    """(count, 2) float64 from JSON, where a missing joint is null."""
+    missing = (math.nan, math.nan)
+    return np.array([missing if point is None else point for point in joints], dtype=np.float64).reshape(count, 2)
 
 
 def pose_image(joints: np.ndarray, poses: Poses, scale: int) -> Image.Image:
@@ -137,18 +142,29 @@ def _colour(names: Sequence[str]) -> tuple[int, int, int]:
 
 
 def qualitative_grid(
-    path: Path, folder: Path, pairs: Sequence[Pair], columns: Sequence[GridColumn], caption: Sequence[str]
+    path: Path,
+    folder: Path,
+    size_px: tuple[int, int],
+    pairs: Sequence[Pair],
+    columns: Sequence[GridColumn],
+    caption: Sequence[str],
 ) -> None:
     """Write the grid of `pairs` as a PNG; rows are numbered in order.
 
-    folder: the store's pairs folder (frames/*.png, poses.json); caption: paragraphs under the picture, wrapped to its
-    width. The same inputs give the same bytes under the same Pillow. Raises UserError for a missing frame or pose; a
-    method's missing image is drawn as an empty tile that says so.
+    folder: the store's pairs folder (frames/*.png, poses.json). size_px: (height, width) of every picture in it and of
+    the methods'. caption: paragraphs under the picture, wrapped to its width.
+    The same inputs give the same bytes under the same Pillow. Raises UserError for a missing frame or pose and for
+    another size; a method's missing image is drawn as an empty tile that says so.
     """
     from PIL import Image, ImageDraw
 
     poses = read_poses(folder)
-    height, width = poses.size_px
+    height, width = size_px
+    if poses.size_px != (height, width):
+        raise UserError(
+            f"{folder} holds frames of {poses.size_px[0]}×{poses.size_px[1]} px, the records are of {height}×{width}. "
+            "Run the `bench run` that made the records again: it writes the frames at that size"
+        )
     scale = max(1, math.ceil(MIN_TILE_PX / max(height, width)))
     tile = (width * scale, height * scale)
     headings = [("reference", ""), ("target pose", ""), ("target", ""), *((c.title, c.subtitle) for c in columns)]
