@@ -29,30 +29,29 @@ def conv_unit(
     kernel: int = KERNEL,
     dilation: int = 1,
     padding: int | None = None,
-    before: nn.Module | None = None,
-    after: nn.Module | None = None,
+    resample: nn.Module | None = None,
+    resample_first: bool = True,
     norm: bool = True,
     activation: nn.Module | None = None,
 ) -> nn.Sequential:
-    """Convolution with stride 1 and bias, batch norm, ReLU; a resampling may stand in front or behind.
+    """Convolution with stride 1 and bias, batch norm, ReLU; `resample` stands in front of them or behind.
 
     padding: pixels a side; None keeps the map's size. activation: None means ReLU.
     (B, in_channels, H, W) → (B, out_channels, H', W').
     """
     if padding is None:
         padding = dilation * (kernel - 1) // 2
-    layers = [before] if before is not None else []
-    layers.append(nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation))
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation)]
     if norm:
         layers.append(nn.BatchNorm2d(out_channels))
     layers.append(nn.ReLU(inplace=True) if activation is None else activation)
-    if after is not None:
-        layers.append(after)
+    if resample is not None:
+        layers.insert(0 if resample_first else len(layers), resample)
     return nn.Sequential(*layers)
 
 
 class NonLocalBlock(nn.Module):
-    """y = x + W(softmax(θ(x)ᵀ φ(x)) g(x)), Wang et al., CVPR 2018; W = 1×1 convolution and a batch norm that starts at 0.
+    """y = x + W(softmax(θ(x)ᵀ φ(x)) g(x)), Wang et al., CVPR 2018; W = 1×1 convolution and batch norm from γ = 0.
 
     Unscaled dot products over all positions, C/4 inner channels. The block starts as an identity and, as nothing stands
     behind the norm, its γ gets a gradient from the first step on and the other weights from the second.

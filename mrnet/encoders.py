@@ -1,4 +1,4 @@
-"""The three encoders of MR-Net (Xu et al., IEEE TIP 2020, III.A and IV.A): pose E_p, foreground E_fg, background E_bkg."""
+"""The encoders of MR-Net (Xu et al., IEEE TIP 2020, III.A, IV.A): pose E_p, foreground E_fg, background E_bkg."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
         for layer in range(1, len(channels)):
             seen = channels[layer - 1] * (2 if guided and layer in _GUIDED_LAYERS else 1)
             pooled = (layer % 2 == 1) == pool_first
-            self.add_module(f"conv{layer}", conv_unit(seen, channels[layer], before=down() if pooled else None))
+            self.add_module(f"conv{layer}", conv_unit(seen, channels[layer], resample=down() if pooled else None))
 
     def forward(self, x: Tensor, guide: tuple[Tensor, ...] = ()) -> tuple[Tensor, ...]:
         """x: (B, in_channels, H, W); guide: E_p's features if guided. Returns the outputs of conv1..conv8, in order."""
@@ -107,14 +107,13 @@ class BackgroundEncoder(nn.Module):
 
     def __init__(self, width: int, pool_first: bool, keep_size: bool):
         super().__init__()
-        pooling = {"before": down()} if pool_first else {"after": down()}
         self.conv1 = conv_unit(IMAGE_CHANNELS + MASK_CHANNELS, width)
-        self.conv2 = conv_unit(width, 2 * width, **pooling)
+        self.conv2 = conv_unit(width, 2 * width, resample=down(), resample_first=pool_first)
         for number, dilation in enumerate(DILATIONS, start=1):
             padding = dilation if keep_size else 1
             unit = conv_unit(2 * width, 2 * width, kernel=3, dilation=dilation, padding=padding)
             self.add_module(f"di_conv{number}", unit)
-        self.conv3 = conv_unit(2 * width, 4 * width, **pooling)
+        self.conv3 = conv_unit(2 * width, 4 * width, resample=down(), resample_first=pool_first)
 
     def forward(self, background: Tensor, mask: Tensor) -> BackgroundFeatures:
         """background: (B, 3, H, W) in [-1, 1]; mask: (B, 1, H, W), 1 = person."""

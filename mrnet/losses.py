@@ -91,8 +91,6 @@ class RoIPerceptualLoss(nn.Module):
         pooled: dict[str, Tensor] = {}
         for name, size in zip(self.layers, self.sizes, strict=True):
             maps = features[name]
-            if maps.dtype in (torch.bfloat16, torch.float16):  # bin edges need more than eight bits
-                maps = maps.float()
             rows = torch.stack(corners, dim=1).to(maps.dtype).repeat(len(maps) // len(boxes_px), 1)
             index = torch.arange(len(maps), device=maps.device, dtype=maps.dtype)[:, None]
             scale = maps.shape[-2] / height_px

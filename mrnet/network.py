@@ -54,7 +54,7 @@ class Decoder(nn.Module):
         eighth, quarter, half = skips
 
         def rising(in_channels: int, out_channels: int) -> nn.Sequential:
-            return conv_unit(in_channels, out_channels, **({"before": up()} if up_first else {"after": up()}))
+            return conv_unit(in_channels, out_channels, resample=up(), resample_first=up_first)
 
         self.non_local_after_skip = non_local_after_skip
         self.conv1 = rising(8 * width, 4 * width)
@@ -64,7 +64,7 @@ class Decoder(nn.Module):
         self.conv4 = conv_unit(quarter + 2 * width + 4 * width, 2 * width)
         self.conv5 = rising(2 * width, width)
         self.conv6 = conv_unit(half + width + 2 * width, width)
-        self.conv7 = conv_unit(width, IMAGE_CHANNELS, before=up(), norm=last_norm, activation=nn.Tanh())
+        self.conv7 = conv_unit(width, IMAGE_CHANNELS, resample=up(), norm=last_norm, activation=nn.Tanh())
 
     def person(self, person: PersonFeatures) -> Tensor:
         """The part above the background's entry, the same in every pass: (B, 2·width, H/4, W/4)."""

@@ -63,13 +63,13 @@ class PerceptualNetwork(nn.Module):
         return super().train(False)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """image: (B, 3, H, W) in [-1, 1], sides of at least 16 px. The taps' features, (B, C, h, w) each, by name."""
+        """image: (B, 3, H, W) in [-1, 1], sides of at least 16 px. The taps' features, (B, C, h, w), by name."""
         x = ((image + 1) / 2 - self.mean) / self.std if self.normalise else image
         found: dict[str, Tensor] = {}
         for name, layer in zip(self.names, self.features, strict=True):
             x = layer(x)
-            if name in self.taps:
-                found[name] = x
+            if name in self.taps:  # at least float32: squared differences and RoI bins need more than bfloat16's 8 bits
+                found[name] = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         return found
 
 
