@@ -46,7 +46,7 @@ def write_pairs(root: Path, pairs: PairList) -> Path:
         joints=joints,
         boxes=np.tile(np.float32([0, 0, width, height]), (len(ids), 1)),
     )
-    folder = Store(root).pairs_folder("footage", pairs.hash)
+    folder = Store(root).pairs_folder("footage", pairs.hash, SIZE_PX)
     write_pairs_folder(folder, frames, pairs)
     return folder
 
@@ -81,7 +81,7 @@ def record(method: str = "mrnet", pairs: PairList | None = None, better: float =
         "by_group": {clip: {key: means[key] + place / 100 for key in ("m_ssim", "box_lpips", "ssim")}
                      for place, clip in enumerate(CLIPS)},
         "pair_list_hash": pairs.hash,
-        "pairs": Store(Path()).pairs_folder("footage", pairs.hash).name,
+        "pairs": Store(Path()).pairs_folder("footage", pairs.hash, SIZE_PX).name,
         "dataset_fingerprint": "f" * 64,
         "weights": {"alexnet": "b" * 64},
         "target_box_source": "joints",

@@ -160,7 +160,6 @@ def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, see
         "Target pose: the person's left blue, right orange.",
         *((f"Pictures: {source}.",) if source else ()),
     )
-    figures.qualitative_grid(
-        path, folder, comparison.name.size_px, chosen, columns, (*caption, caution) if caution else caption
-    )
+    under = (*caption, caution) if caution else caption
+    figures.qualitative_grid(path, folder, comparison.name.size_px, chosen, columns, under)
     return caption

@@ -103,10 +103,9 @@ def read_poses(folder: Path) -> Poses:
         ) from error
 
 
-def _points(joints: Sequence[Sequence[float] | None], count: int) -> np.ndarray:
-    """(count, 2) float64 from JSON, where a missing joint is null."""
-    missing = (math.nan, math.nan)
-    return np.array([missing if point is None else point for point in joints], dtype=np.float64).reshape(count, 2)
+def _points(joints: Sequence[Sequence[float | None]], count: int) -> np.ndarray:
+    """(count, 2) float64 from JSON; null becomes NaN."""
+    return np.array(joints, dtype=np.float64).reshape(count, 2)
 
 
 def pose_image(joints: np.ndarray, poses: Poses, scale: int) -> Image.Image:
