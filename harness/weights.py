@@ -90,9 +90,7 @@ class WeightStore:
             return _from_flax(path, *_FLAX_LAYOUT[name])
         if path.suffix != ".pth":
             raise UserError(f"{name} ({path.name}) is no PyTorch network and has no tensors to load")
-        import torch
-
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = _load_tensors(path)
         kept = {
             key: value for key, value in tensors.items() if name not in _FEATURES_ONLY or key.startswith("features.")
         }
@@ -127,6 +125,18 @@ class WeightStore:
             f"missing pretrained weights: {files}. Looked in {folders}. Run: bench weights fetch {' '.join(names)}. "
             f"Without internet, put the file into a folder and name it with --weights-dir or {WEIGHTS_VARIABLE}"
         )
+
+
+def _load_tensors(path: Path) -> dict[str, Tensor]:
+    """A state dict saved by PyTorch; the file can name nothing but tensors."""
+    import pickle
+
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UserError(f"{path} was not opened: {error}") from error
 
 
 def _from_flax(path: Path, module: str, feature_indices: tuple[int, ...]) -> dict[str, Tensor]:
