@@ -18,6 +18,7 @@ import numpy as np
 from harness import controls, images, recording, specs, store
 from harness.errors import CellFailed
 from harness.pairs import PairData, PairList
+from harness.pairs_folder import PAIRS
 from harness.progress import track
 from harness.records import write_atomic
 from harness.specs import CellSpec
@@ -36,7 +37,7 @@ _LISTED = 5  # names shown of a longer list
 
 def test_data(results: store.Store, spec: CellSpec) -> PairData:
     """The cell's test pairs, from the list in the store."""
-    pairs = PairList.read(results.root / "pairs" / spec.pairs / "pairs.csv")
+    pairs = PairList.read(results.root / "pairs" / spec.pairs / PAIRS)
     return PairData(specs.dataset_of(spec).frames(spec.size_px), pairs)
 
 
@@ -133,12 +134,15 @@ def score_and_record(folder: Path, spec: CellSpec, data: PairData) -> None:
 
 
 def _score(folder: Path, spec: CellSpec, data: PairData) -> None:
+    import torch
+
     from harness.metrics.protocol import load_protocol
     from harness.metrics.scoring import score
 
     protocol = load_protocol(spec.protocol)
     if protocol.hash != spec.protocol_hash:
         raise CellFailed(f"protocol {spec.protocol_name} has hash {protocol.hash}, planned was {spec.protocol_hash}")
+    torch.set_num_threads(spec.threads)
     start_s = time.monotonic()
     scores = score(CellImages(folder, data), protocol, specs.weight_store(spec))
     if len(scores.pairs) != len(data):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import provenance, stopwatch, store
+from harness.errors import CellFailed
 from harness.records import Budget, MetricValue, Record, write_atomic
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.stats import bootstrap_mean
@@ -27,7 +28,7 @@ def keep_model_facts(folder: Path, results: store.Store, model: Path) -> None:
 
 
 def tuning_trials(results: store.Store, model: Path) -> int:
-    """Finished trainings in the store of the same method, data and size, with other parameters, schedule or precision."""
+    """Finished trainings in the store of the same method, data and size with other parameters or another schedule."""
     mine = read_spec(model / store.SPEC)
 
     def task(spec: TrainingSpec) -> tuple[object, ...]:
@@ -68,6 +69,8 @@ def record(folder: Path, spec: CellSpec) -> Record:
     budget, device = None, provenance.device()
     if spec.training_key is not None:
         model = store.read_json(folder / MODEL_FACTS)
+        if not model:
+            raise CellFailed(f"{folder / MODEL_FACTS} is missing; remove {folder / 'images'} and run again")
         budget = Budget(**{name: model[name] for name in Budget.model_fields})
         device, durations["train"] = model["device"], model["seconds"]
     return Record(
@@ -95,7 +98,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         training_key=spec.training_key,
         cell_key=spec.key,
         score_key=spec.score_key,
-        git=provenance.git_state(),
+        git=spec.git,
         versions=provenance.versions(),
         device=device,
         dtype=spec.precision,

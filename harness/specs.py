@@ -1,4 +1,4 @@
-"""What a training or a cell is, as plain data: the `spec.yaml` in its folder, from which a child process does the work."""
+"""What a training or a cell is, as plain data: `spec.yaml` in its folder, by which a child process does the work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness import config, datasets
 from harness.config import Strict
 from harness.errors import UserError
 from harness.presets import Schedule
-from harness.records import write_atomic
+from harness.records import Git, write_atomic
 from harness.store import SPEC
 from harness.weights import WeightStore
 
@@ -56,10 +56,11 @@ class TrainingSpec(_Common):
 class CellSpec(_Common):
     """A cell under one protocol.
 
-    training_key: of the model it uses, null where nothing is trained. pairs: folder of the test pairs under
-    results/pairs. protocol: name, or path of a YAML file. assets: SHA-256 of all pretrained assets, training and scoring.
-    train_pair_list_hash: of the training pairs that the model or the control saw, if any. preset: null where nothing is
-    trained.
+    training_key: of the model it uses, null where nothing is trained; preset and seed: null likewise.
+    pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
+    assets: SHA-256 of all pretrained assets, of training and scoring.
+    train_pair_list_hash: of the training pairs that the model or the control saw, if any.
+    git: state of the code when the run began.
     """
 
     kind: Literal["cell"] = "cell"
@@ -82,6 +83,7 @@ class CellSpec(_Common):
     box_source: str
     assets: dict[str, str]
     command: str
+    git: Git | None = None
 
 
 def read_spec(path: Path) -> TrainingSpec | CellSpec:

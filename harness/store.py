@@ -3,13 +3,14 @@
 models/<method>-<key>/           spec.yaml train.csv log.txt checkpoint/ done.json (written last)
 cells/<dataset>/<method>-<key>/  spec.yaml log.txt failure.json? images/<pair id>.png scores/<protocol>.{parquet,json}
                                  record-<protocol>.json (written last: its presence means done)
-pairs/<dataset>-<hash>/          pairs.csv frames/*.png poses.json
+pairs/<dataset>-<hash>-<HxW>/    pairs.csv frames/*.png poses.json
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ DONE = "done.json"
 FAILURE = "failure.json"
 LOG = "log.txt"
 SPEC = "spec.yaml"
+LOCK = ".lock"
 
 
 class Store:
@@ -42,9 +44,10 @@ class Store:
         """Folder of a cell: its images, scores and records."""
         return self.root / "cells" / dataset / f"{method}-{cell_key[:KEY_LENGTH]}"
 
-    def pairs_folder(self, dataset: str, pair_list_hash: str) -> Path:
-        """Folder of a test pair list with the frames and poses it uses."""
-        return self.root / "pairs" / f"{dataset}-{pair_list_hash[:KEY_LENGTH]}"
+    def pairs_folder(self, dataset: str, pair_list_hash: str, size_px: tuple[int, int]) -> Path:
+        """Folder of a test pair list with the frames and poses it uses at (height, width) pixels."""
+        height, width = size_px
+        return self.root / "pairs" / f"{dataset}-{pair_list_hash[:KEY_LENGTH]}-{height}x{width}"
 
     def records(self, dataset: str | None = None, protocol: str | None = None) -> list[tuple[Path, Record]]:
         """Every record (of a dataset, of a protocol), in path order. UserError for an unreadable one."""
@@ -99,10 +102,27 @@ def read_json(path: Path) -> dict:
 
 
 @contextmanager
-def locked(folder: Path):
-    """Hold the folder against another run on the same store; waits for the other to end."""
-    from filelock import FileLock
+def locked(folder: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the folder against another run on the same store; calls `on_wait` once if it must wait for the other."""
+    from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        on_wait()
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
+
+
+def empty(folder: Path) -> None:
+    """Remove what a held folder contains, but for its lock."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()

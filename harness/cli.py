@@ -1,0 +1,124 @@
+"""The `bench` command. A subcommand's module is imported when it is called; help and listing stay fast.
+
+Each module of `harness.commands` exposes `app`, a Typer app, or a function of the module's own name.
+Exit codes: 0 done, 1 a cell failed, 2 wrong usage or missing data, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from harness.errors import CellFailed, UserError
+
+COMMANDS = {
+    "run": "Train, synthesize and score methods on one dataset's pairs, then print the table.",
+    "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",
+    "list": "List methods, datasets, protocols and presets.",
+    "data": "Fetch, check and show datasets and their pairs.",
+    "weights": "List, fetch and check pretrained networks.",
+}
+HIDDEN = ("cell",)
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def load_command(name: str) -> TyperCommand | TyperGroup:
+    """Import a subcommand."""
+    module = import_module(f"harness.commands.{name}")
+    app = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name, hidden=name in HIDDEN)(getattr(module, name))
+    command = get_command(app)
+    command.name = name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """Lists its subcommands without importing them, and turns errors a user can mend into text and exit codes."""
+
+    _listing = False
+
+    def list_commands(self, ctx) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx, cmd_name: str):
+        if self._listing:
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
+        return load_command(cmd_name) if cmd_name in COMMANDS or cmd_name in HIDDEN else None
+
+    def format_help(self, ctx, formatter) -> None:
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _fail(f"error: {error}", EXIT_USAGE)
+        except CellFailed as error:
+            _fail(f"failed: {error}", EXIT_FAILED)
+        except KeyboardInterrupt:
+            _fail("interrupted; the same command goes on from here", EXIT_INTERRUPTED)
+
+
+def _fail(text: str, code: int) -> None:
+    """Print and end with `code`, at once where a worker's thread still runs: every write to the store is atomic."""
+    print(text, file=sys.stderr, flush=True)
+    if code == EXIT_INTERRUPTED and any(thread.name.startswith("cell") for thread in threading.enumerate()):
+        sys.stdout.flush()
+        os._exit(code)
+    raise SystemExit(code)
+
+
+app = typer.Typer(
+    name="bench",
+    cls=LazyGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def bench() -> None:
+    """One protocol for pose-guided person image synthesis: MR-Net and its competitors on identical pairs.
+
+    Examples:
+
+      bench run --methods mrnet,copy,mean,target --dataset footage --preset quick
+
+      bench list methods --dataset footage
+
+      bench report
+    """
+
+
+def _terminate(signum, frame) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point of the `bench` script."""
+    # a scheduler's SIGTERM ends a run as tidily as Ctrl-C
+    signal.signal(signal.SIGTERM, _terminate)
+    get_command(app)(prog_name="bench")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""`bench list`: what there is to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    help="List methods, datasets, protocols and presets.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def methods(
+    dataset: Annotated[Optional[str], typer.Option(help="Say which can run on this dataset.")] = None,  # noqa: UP045
+    preset: Annotated[str, typer.Option(help="The preset that sets the image size, with --dataset.")] = "quick",
+    plugin: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(metavar="FILE", help="A Python file that defines a Method."),
+    ] = None,
+) -> None:
+    """Methods and controls, with paper, licence, needs and parameters.
+
+    Examples:
+
+      bench list methods
+
+      bench list methods --dataset footage --preset smoke
+    """
+    from harness import datasets
+    from harness.controls import CONTROL_CARDS
+    from harness.presets import load_preset
+    from harness.resolve import all_cards, load_plugins
+    from methods.card import supports
+
+    load_plugins(tuple(plugin or ()))
+    info = datasets.get(dataset).info(load_preset(preset).size_px) if dataset else None
+    for name, card in all_cards().items():
+        kind = " (control)" if name in CONTROL_CARDS else ""
+        typer.echo(f"{name}{kind}: {card.title}. {card.summary}")
+        if card.paper:
+            typer.echo(f"    {card.paper}; licence {card.licence}")
+        for need in _needs(card):
+            typer.echo(f"    {need}")
+        if card.parameters:
+            typer.echo("    parameters: " + ", ".join(f"{key}={value}" for key, value in card.parameters.items()))
+        if info is not None:
+            fits, reason = supports(card, info)
+            typer.echo(f"    {dataset} at preset {preset}: {'yes' if fits else 'no, ' + reason}")
+
+
+def _needs(card) -> list[str]:
+    """A card's conditions on a dataset, in words."""
+    needs = []
+    if card.privileged:
+        needs.append("privileged: made from the target, never ranked")
+    if card.needs_masks:
+        needs.append("needs person masks")
+    if card.size_multiple > 1 or card.min_size_px > 1:
+        needs.append(f"sides divisible by {card.size_multiple}, at least {card.min_size_px} px")
+    if card.skeletons:
+        needs.append(f"joint sets: {', '.join(card.skeletons)}")
+    return needs
+
+
+@app.command()
+def datasets() -> None:
+    """Datasets, with splits, licence, and whether their sources are here."""
+    from harness import datasets as known
+
+    for name in known.names():
+        dataset = known.get(name)
+        available, reason = dataset.available()
+        splits = ", ".join(dataset.splits)
+        typer.echo(f"{name}: {dataset.title}")
+        typer.echo(f"    splits: {splits} (default {dataset.default_split}); licence: {dataset.licence}")
+        typer.echo(f"    {'here' if available else reason}")
+
+
+@app.command()
+def protocols() -> None:
+    """Protocols, with their metrics and the weights they need."""
+    from harness import config
+    from harness.metrics.protocol import load_protocol
+
+    for name in config.names("protocols"):
+        protocol = load_protocol(name)
+        typer.echo(f"{name}: {protocol.title}")
+        typer.echo(f"    metrics: {', '.join(protocol.metric_keys)}")
+        typer.echo(f"    weights: {', '.join(protocol.assets()) or 'none'}; hash {protocol.hash[:12]}")
+
+
+@app.command()
+def presets() -> None:
+    """Training presets, with size and each method's schedule."""
+    from harness import config
+    from harness.presets import load_preset
+
+    for name in config.names("presets"):
+        preset = load_preset(name)
+        height, width = preset.size_px
+        typer.echo(f"{name}: {preset.description} ({height}×{width}{'' if preset.ranked else ', never ranked'})")
+        for method, entry in preset.methods.items():
+            if entry.schedule:
+                changed = entry.schedule.model_dump(exclude_defaults=True)
+                typer.echo(f"    {method}: " + ", ".join(f"{key} {value}" for key, value in changed.items()))

@@ -1,0 +1,146 @@
+"""`bench run`: plan, run, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from harness.engine import ENGINES
+from harness.errors import CellFailed, UserError
+from harness.plan import POLICIES
+
+if TYPE_CHECKING:
+    from harness.plan import Plan
+    from harness.runner import Outcome
+
+
+def run(
+    methods: Annotated[str, typer.Option(metavar="A,B", help="Methods and controls; `bench list methods` names them.")],
+    dataset: Annotated[str, typer.Option(help="Dataset; `bench list datasets` names them.")],
+    split: Annotated[Optional[str], typer.Option(help="Split.", show_default="the dataset's own")] = None,  # noqa: UP045
+    preset: Annotated[str, typer.Option(help="Training preset: a name, or a YAML file.")] = "quick",
+    seeds: Annotated[str, typer.Option(metavar="0,1", help="Training seeds, a training each.")] = "0",
+    protocol: Annotated[str, typer.Option(help="Protocol: a name, or a YAML file.")] = "offline-v1",
+    limit: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, metavar="N", help="Only N test pairs, drawn with a fixed seed, as many from each clip."),
+    ] = None,
+    overrides: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the preset: methods.mrnet.schedule.steps=10"),
+    ] = None,
+    plugin: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(metavar="FILE", help="A Python file that defines a Method."),
+    ] = None,
+    engine: Annotated[str, typer.Option(help=f"Where cells run: {', '.join(ENGINES)}.")] = ENGINES[0],
+    data_root: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Folder of the datasets' sources.", show_default="data under BENCH_HOME"),
+    ] = None,
+    weights_dir: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="Folder of weights, looked at first.", show_default="BENCH_WEIGHTS"),
+    ] = None,
+    results: Annotated[Path, typer.Option(metavar="DIR", help="The results folder.")] = Path("results"),
+    policy: Annotated[str, typer.Option(help=f"What to do with what is there: {', '.join(POLICIES)}.")] = POLICIES[0],
+    plan: Annotated[bool, typer.Option("--plan", help="Show what is cached and what is to do, and stop.")] = False,
+) -> None:
+    """Train, synthesize and score methods on identical pairs; print the table and the report's paths.
+
+    What is already in the results folder is used again: trained models, images, scores. A failed cell does not stop the
+    others; the exit code is then 1.
+
+    Examples:
+
+      bench run --methods mrnet,copy,mean,target --dataset footage --preset quick
+
+      bench run --methods mrnet --dataset footage --set methods.mrnet.schedule.steps=1500 --seeds 0,1,2
+
+      bench run --methods mine --plugin mine.py --dataset footage --preset mine.yaml --plan
+    """
+    from harness.estimate import lines
+    from harness.plan import RunRequest
+    from harness.resolve import resolve
+
+    request = RunRequest(
+        methods=tuple(_items(methods)),
+        dataset=dataset,
+        split=split,
+        preset=preset,
+        seeds=_seeds(seeds),
+        protocol=protocol,
+        limit=limit,
+        overrides=tuple(overrides or ()),
+        plugins=tuple(plugin or ()),
+        data_root=data_root,
+        weights_dir=weights_dir,
+        results=results,
+        policy=policy,
+    )
+    resolved = resolve(request)
+    for line in lines(resolved):
+        typer.echo(line, err=not plan)
+    if plan:
+        return
+    from harness.runner import run as run_plan
+
+    outcomes = run_plan(resolved, engine)
+    _show_report(resolved)
+    _end(outcomes)
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(item) for item in _items(text))
+    except ValueError as error:
+        raise UserError(f"--seeds {text!r}: expected whole numbers, for example --seeds 0,1,2") from error
+    if not seeds or min(seeds) < 0:
+        raise UserError(f"--seeds {text!r}: expected one or more numbers from 0 on, for example --seeds 0,1,2")
+    return seeds
+
+
+def _show_report(plan: Plan) -> None:
+    """Write the report of what the run asked for, as far as it is recorded, and print table and paths."""
+    from harness.report import write_all
+    from harness.report.console import print_table
+    from harness.store import has_record
+
+    planned = [(cell.folder, cell.spec) for cell in plan.cells if cell.spec]
+    recorded = [spec for folder, spec in planned if has_record(folder, spec.protocol_name, spec.score_key)]
+    if not recorded:
+        return
+    trained = any(spec.training_key for spec in recorded)
+    reports = write_all(
+        plan.results.root,
+        dataset=plan.dataset.name,
+        protocol=plan.protocol.name,
+        split=plan.split,
+        preset=plan.preset.name if trained else None,
+        pairs=plan.test.hash,
+    )
+    for paths in reports:
+        print_table(paths.table)
+        for path in (paths.markdown, paths.csv, paths.grid):
+            if path is not None:
+                typer.echo(path)
+
+
+def _end(outcomes: list[Outcome]) -> None:
+    """Name what did not get done; CellFailed for failures, UserError where nothing at all could run."""
+    from harness.runner import End
+
+    blocked = [outcome for outcome in outcomes if outcome.end is End.BLOCKED]
+    for outcome in blocked:
+        typer.echo(str(outcome), err=True)
+    failed = [outcome for outcome in outcomes if outcome.end is End.FAILED]
+    if failed:
+        raise CellFailed("\n".join(str(outcome) for outcome in failed))
+    if len(blocked) == len(outcomes):
+        raise UserError("nothing could run: every cell is blocked")

@@ -1,0 +1,112 @@
+"""A plan: what was asked for, resolved to trainings and cells, each cached, to do or blocked. Plain data, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from harness.datasets.base import Dataset
+from harness.metrics.protocol import Protocol
+from harness.pairs import PairList
+from harness.presets import Preset
+from harness.specs import CellSpec, TrainingSpec
+from harness.store import Store
+from methods.card import DatasetInfo
+
+POLICIES = ("only-missing", "always")
+
+
+class Status(str, Enum):
+    """Where a training or a cell stands."""
+
+    CACHED = "cached"
+    TO_DO = "to do"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the user asked for. Paths may be relative; None takes the default."""
+
+    methods: tuple[str, ...]
+    dataset: str
+    split: str | None = None
+    preset: str = "quick"
+    seeds: tuple[int, ...] = (0,)
+    protocol: str = "offline-v1"
+    limit: int | None = None
+    overrides: tuple[str, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    data_root: Path | None = None
+    weights_dir: Path | None = None
+    results: Path = Path("results")
+    policy: str = "only-missing"
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that a cell asks for."""
+
+    spec: TrainingSpec
+    folder: Path
+    status: Status
+
+    @property
+    def label(self) -> str:
+        return f"train {self.spec.method} seed {self.spec.seed}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell. stages: what is left of it, of `images`, `scores`, `record`. spec, folder: None where it is blocked.
+
+    training: what must be done first; None where nothing is trained or no image is left to make.
+    """
+
+    method: str
+    seed: int | None
+    status: Status
+    reason: str = ""
+    stages: tuple[str, ...] = ()
+    spec: CellSpec | None = None
+    folder: Path | None = None
+    training: Training | None = None
+
+    @property
+    def label(self) -> str:
+        return self.method if self.seed is None else f"{self.method} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved request. missing: what must be fetched before anything can run, each with its command."""
+
+    request: RunRequest
+    results: Store
+    dataset: Dataset
+    info: DatasetInfo
+    split: str
+    preset: Preset
+    protocol: Protocol
+    train: PairList
+    test: PairList
+    cells: tuple[Cell, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """The trainings the cells wait for, each once."""
+        found = {cell.training.spec.key: cell.training for cell in self.cells if cell.training}
+        return tuple(found.values())
+
+    @property
+    def to_do(self) -> tuple[Cell, ...]:
+        return tuple(cell for cell in self.cells if cell.status is Status.TO_DO)
+
+
+def needed_assets(plan: Plan) -> list[str]:
+    """Names of the pretrained assets that the work to do needs, trainings' first."""
+    training = [name for item in plan.trainings if item.status is Status.TO_DO for name in item.spec.assets]
+    scoring = plan.protocol.assets() if any("scores" in cell.stages for cell in plan.to_do) else []
+    return list(dict.fromkeys([*training, *scoring]))

@@ -1,0 +1,233 @@
+"""From a request to a plan: keys, what is cached, what is to do, what is blocked and why. No torch, no decoding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from harness import datasets, keys, provenance, store
+from harness.assets import asset
+from harness.controls import CONTROL_CARDS, USES_TRAINING_FRAMES
+from harness.errors import UserError, unknown
+from harness.metrics.protocol import load_protocol
+from harness.plan import POLICIES, Cell, Plan, RunRequest, Status, Training, needed_assets
+from harness.presets import Schedule, load_preset
+from harness.specs import CellSpec, TrainingSpec
+from harness.store import Store
+from harness.weights import WeightStore
+from methods import registry
+from methods.card import MethodCard, supports
+
+
+def load_plugins(paths: tuple[Path, ...]) -> None:
+    """Register the methods of plugin files. UserError for a file that is none."""
+    for path in paths:
+        try:
+            registry.load_plugin(path)
+        except (OSError, ValueError) as error:
+            raise UserError(str(error)) from error
+        except Exception as error:
+            raise UserError(f"plugin {path} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def all_cards() -> dict[str, MethodCard]:
+    """The cards of controls and methods, by name."""
+    return {**registry.cards(), **CONTROL_CARDS}
+
+
+def resolve(request: RunRequest) -> Plan:
+    """Resolve a request against the store. UserError for unknown names and values; starts nothing, decodes nothing."""
+    if request.policy not in POLICIES:
+        raise unknown("policy", request.policy, POLICIES)
+    if not request.methods:
+        raise UserError(f"--methods names no method. Valid: {', '.join(sorted(all_cards()))}")
+    load_plugins(request.plugins)
+    cards = all_cards()
+    for name in request.methods:
+        if name not in cards:
+            raise unknown("method", name, cards)
+    preset = load_preset(request.preset, request.overrides)
+    protocol = load_protocol(request.protocol)
+    dataset = datasets.get(request.dataset, request.data_root)
+    split = request.split or dataset.default_split
+    test = dataset.pair_list(split, "test", preset.size_px)
+    plan = Plan(
+        request=request,
+        results=Store(request.results),
+        dataset=dataset,
+        info=dataset.info(preset.size_px),
+        split=split,
+        preset=preset,
+        protocol=protocol,
+        train=dataset.pair_list(split, "train", preset.size_px),
+        test=test if request.limit is None else test.limit(request.limit),
+        cells=(),
+    )
+    resolver = _Resolver(plan)
+    cells = [cell for name in dict.fromkeys(request.methods) for cell in resolver.cells(cards[name])]
+    plan = replace(plan, cells=tuple(cells))
+    return replace(plan, missing=_missing(plan))
+
+
+class _Resolver:
+    """Makes the cells of one plan."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        self._fingerprint = plan.dataset.fingerprint(plan.preset.size_px)
+        self._always = plan.request.policy == "always"
+        self._common = {
+            "plugins": tuple(str(path.absolute()) for path in plan.request.plugins),
+            "dataset": plan.dataset.name,
+            "data_root": _absolute(plan.request.data_root),
+            "weights_dir": _absolute(plan.request.weights_dir),
+            "split": plan.split,
+            "size_px": plan.preset.size_px,
+            "dataset_fingerprint": self._fingerprint,
+            "threads": provenance.cpu_threads(),
+        }
+
+    def cells(self, card: MethodCard) -> list[Cell]:
+        """One cell a seed of a method that learns; one of any other."""
+        seeds = tuple(dict.fromkeys(self._plan.request.seeds)) if card.learns else (None,)
+        fits, reason = supports(card, self._plan.info)
+        if not fits:
+            return [Cell(card.name, seed, Status.BLOCKED, reason) for seed in seeds]
+        return [self._cell(card, seed) for seed in seeds]
+
+    def _parameters(self, card: MethodCard) -> dict[str, object]:
+        entry = self._plan.preset.methods.get(card.name)
+        try:
+            return registry.resolve_parameters(card, entry.parameters if entry else {})
+        except (LookupError, ValueError) as error:
+            raise UserError(f"preset {self._plan.preset.name}: {error}") from error
+
+    def _training(self, card: MethodCard, seed: int) -> Training:
+        preset = self._plan.preset
+        parameters = self._parameters(card)
+        _, schedule = preset.for_method(card.name)
+        assets = {name: asset(name).sha256 for name in card.assets(parameters)}
+        checked = Schedule(**vars(schedule))
+        key = keys.training_key(
+            method=card.name,
+            card_version=card.version,
+            parameters=parameters,
+            dataset_fingerprint=self._fingerprint,
+            split=self._plan.split,
+            train_pair_list_hash=self._plan.train.hash,
+            size_px=preset.size_px,
+            schedule=checked.model_dump(),
+            precision=preset.precision,
+            seed=seed,
+            assets=assets,
+        )
+        spec = TrainingSpec(
+            **self._common,
+            key=key,
+            method=card.name,
+            parameters=parameters,
+            card_version=card.version,
+            train_pair_list_hash=self._plan.train.hash,
+            schedule=checked,
+            precision=preset.precision,
+            seed=seed,
+            assets=assets,
+        )
+        folder = self._plan.results.model_folder(card.name, key)
+        done = (folder / store.DONE).is_file() and not self._always
+        return Training(spec, folder, Status.CACHED if done else Status.TO_DO)
+
+    def _cell(self, card: MethodCard, seed: int | None) -> Cell:
+        training = self._training(card, seed) if card.learns else None
+        spec = self._cell_spec(card, training)
+        folder = self._plan.results.cell_folder(self._plan.dataset.name, card.name, spec.key)
+        stages = self._stages(folder, spec)
+        return Cell(
+            method=card.name,
+            seed=seed,
+            status=Status.TO_DO if stages else Status.CACHED,
+            stages=stages,
+            spec=spec,
+            folder=folder,
+            training=training if "images" in stages else None,
+        )
+
+    def _cell_spec(self, card: MethodCard, training: Training | None) -> CellSpec:
+        plan = self._plan
+        looks = training is not None or card.name in USES_TRAINING_FRAMES
+        seen = plan.train.hash if looks else None
+        parameters = training.spec.parameters if training else self._parameters(card)
+        source = (
+            training.spec.key
+            if training
+            else keys.source_key(
+                method=card.name, card_version=card.version, parameters=parameters, train_pair_list_hash=seen
+            )
+        )
+        key = keys.cell_key(
+            source=source,
+            dataset=plan.dataset.name,
+            split=plan.split,
+            preset=plan.preset.name if training else None,
+            test_pair_list_hash=plan.test.hash,
+            dataset_fingerprint=self._fingerprint,
+            size_px=plan.preset.size_px,
+        )
+        scoring = {name: asset(name).sha256 for name in plan.protocol.assets()}
+        path_given = plan.request.protocol.endswith((".yaml", ".yml"))
+        return CellSpec(
+            **self._common,
+            key=key,
+            method=card.name,
+            parameters=parameters,
+            control=card.name in CONTROL_CARDS,
+            title=card.title,
+            privileged=card.privileged,
+            training_key=training.spec.key if training else None,
+            preset=plan.preset.name if training else None,
+            overrides=plan.request.overrides if training else (),
+            ranked=not card.privileged and (plan.preset.ranked or training is None),
+            seed=training.spec.seed if training else None,
+            precision=plan.preset.precision if training else "fp32",
+            protocol=str(Path(plan.request.protocol).absolute()) if path_given else plan.request.protocol,
+            protocol_name=plan.protocol.name,
+            protocol_hash=plan.protocol.hash,
+            score_key=keys.score_key(key, plan.protocol.hash),
+            pairs=plan.results.pairs_folder(plan.dataset.name, plan.test.hash, plan.preset.size_px).name,
+            test_pair_list_hash=plan.test.hash,
+            train_pair_list_hash=seen,
+            box_source=plan.info.box_source,
+            assets={**(training.spec.assets if training else {}), **scoring},
+            command=provenance.command_line(),
+        )
+
+    def _stages(self, folder: Path, spec: CellSpec) -> tuple[str, ...]:
+        if self._always:
+            return ("images", "scores", "record")
+        if store.has_record(folder, spec.protocol_name, spec.score_key):
+            return ()
+        if store.has_scores(folder, spec.protocol_name, spec.score_key):
+            return ("record",)
+        if store.missing_images(folder, (pair.id for pair in self._plan.test.pairs)):
+            return ("images", "scores", "record")
+        return ("scores", "record")
+
+
+def _missing(plan: Plan) -> tuple[str, ...]:
+    """What lacks for the work to do: sources of the dataset, pretrained assets."""
+    if not plan.to_do:
+        return ()
+    available, reason = plan.dataset.available()
+    lacking = [] if available else [reason]
+    wanted = needed_assets(plan)
+    weights = WeightStore(extra_dir=plan.request.weights_dir)
+    if weights.missing(wanted):
+        try:
+            weights.require(wanted)
+        except UserError as error:
+            lacking.append(str(error))
+    return tuple(lacking)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())

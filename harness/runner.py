@@ -1,0 +1,233 @@
+"""Runs a plan: trainings and cells through one executor, each in its locked folder; a failure stops its cells alone.
+
+Three ends are told apart: done, failed (`failure.json` with the log's tail), interrupted (nothing is written; the next
+run goes on from there). Cells wait for their training; one that failed fails its cells.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+
+from harness import cell as stages
+from harness import child, engine, provenance, store
+from harness.errors import CellFailed, UserError
+from harness.estimate import shown_s
+from harness.pairs import PairData
+from harness.pairs_folder import write_pairs_folder
+from harness.plan import Cell, Plan, Status, Training, needed_assets
+from harness.records import write_atomic
+from harness.weights import WeightStore
+
+LOG_TAIL_LINES = 40
+_GRACE_S = 20.0  # a child may finish its checkpoint or image after Ctrl-C
+_POLL_S = 0.2
+
+Task = Training | Cell
+
+
+class End(str, Enum):
+    """How a training or cell ended."""
+
+    DONE = "done"
+    CACHED = "cached"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a training or cell, and why where it is not done."""
+
+    label: str
+    end: End
+    seconds: float = 0.0
+    reason: str = ""
+
+    def __str__(self) -> str:
+        time_taken = f" in {shown_s(self.seconds)}" if self.end is End.DONE else ""
+        return f"{self.label}: {self.end.value}{time_taken}" + (f": {self.reason}" if self.reason else "")
+
+
+def say(text: str) -> None:
+    """A line to the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(plan: Plan, engine_name: str = "local", workers: int = 1) -> list[Outcome]:
+    """Do what the plan leaves to do; outcomes of all its cells and of the trainings that ran.
+
+    workers: cells at once. UserError before any work where data or weights are missing or damaged; KeyboardInterrupt
+    after the children ended.
+    """
+    known = [
+        Outcome(cell.label, End(cell.status.value), reason=cell.reason)
+        for cell in plan.cells
+        if cell.status is not Status.TO_DO
+    ]
+    if not plan.to_do:
+        return known
+    if plan.missing:
+        raise UserError("\n".join(plan.missing))
+    _check_weights(plan)
+    executor = engine.make_executor(engine_name, workers)
+    return known + _Run(plan).through(executor)
+
+
+def _check_weights(plan: Plan) -> None:
+    WeightStore(extra_dir=plan.request.weights_dir).require(needed_assets(plan))
+
+
+class _Run:
+    """One run of a plan."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        self._always = plan.request.policy == "always"
+        self._stopping = threading.Event()
+        self._started = self._total = 0
+        self._git = provenance.git_state()
+        self._children: set[Popen] = set()
+        frames = plan.dataset.frames(plan.preset.size_px)
+        self._test = PairData(frames, plan.test)
+        self._train = PairData(frames, plan.train)
+        folder = plan.results.pairs_folder(plan.dataset.name, plan.test.hash, plan.preset.size_px)
+        write_pairs_folder(folder, frames, plan.test)
+
+    def through(self, executor: Executor) -> list[Outcome]:
+        """Submit what can start, controls first, then what waits for it, until all has ended."""
+        trainings = [item for item in self._plan.trainings if item.status is Status.TO_DO]
+        keys = {training.spec.key for training in trainings}
+        waiting = [cell for cell in self._plan.to_do if cell.training and cell.training.spec.key in keys]
+        free = [cell for cell in self._plan.to_do if cell not in waiting]
+        ready = sorted(free, key=lambda cell: not cell.spec.control)
+        self._total = len(trainings) + len(self._plan.to_do)
+        running: dict[Future, Task] = {executor.submit(self._do, task): task for task in [*ready, *trainings]}
+        outcomes: list[Outcome] = []
+        try:
+            while running:
+                finished, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    task, outcome = running.pop(future), future.result()
+                    outcomes.append(outcome)
+                    say(f"{outcome}")
+                    for cell in _waiting_for(task, waiting):
+                        if outcome.end is End.FAILED:
+                            outcomes.append(_given_up(cell))
+                        else:
+                            running[executor.submit(self._do, cell)] = cell
+        except KeyboardInterrupt:
+            self._stop(executor)
+            raise
+        executor.shutdown()
+        return outcomes
+
+    def _do(self, task: Task) -> Outcome:
+        """One task in a worker's thread: lock its folder, look again, work, keep a failure."""
+        self._started += 1
+        say(f"[{self._started}/{self._total}] {task.label}")
+        start_s = time.monotonic()
+        with store.locked(task.folder, lambda: say(f"{task.label}: waiting for another run on {task.folder}")):
+            if not self._always and self._is_done(task):
+                return Outcome(task.label, End.CACHED)
+            if self._always:
+                store.empty(task.folder)
+            (task.folder / store.FAILURE).unlink(missing_ok=True)
+            try:
+                spec = task.spec if isinstance(task, Training) else task.spec.model_copy(update={"git": self._git})
+                self._work(task, spec.write(task.folder))
+            except CellFailed as error:
+                if not self._stopping.is_set():
+                    _write_failure(task.folder, str(error))
+                return Outcome(task.label, End.FAILED, time.monotonic() - start_s, str(error))
+        return Outcome(task.label, End.DONE, time.monotonic() - start_s)
+
+    def _is_done(self, task: Task) -> bool:
+        if isinstance(task, Training):
+            return (task.folder / store.DONE).is_file()
+        return store.has_record(task.folder, task.spec.protocol_name, task.spec.score_key)
+
+    def _work(self, task: Task, spec_path: Path) -> None:
+        """Raises CellFailed."""
+        if isinstance(task, Cell) and task.spec.control:
+            try:
+                stages.synthesize_control(task.folder, task.spec, self._test, self._train)
+                stages.score_and_record(task.folder, task.spec, self._test)
+            except Exception as error:
+                with (task.folder / store.LOG).open("a", encoding="utf-8") as log:
+                    traceback.print_exc(file=log)
+                raise CellFailed(f"{type(error).__name__}: {error}") from error
+            return
+        self._run_child(spec_path, task.spec.threads)
+        if not self._is_done(task):
+            raise CellFailed("the process ended without an error and without a result")
+
+    def _run_child(self, spec_path: Path, threads: int) -> None:
+        if self._stopping.is_set():
+            raise CellFailed("interrupted")
+        process = child.start(spec_path, self._plan.results, threads)
+        self._children.add(process)
+        try:
+            code = process.wait()
+        finally:
+            self._children.discard(process)
+        if code:
+            raise CellFailed(f"{_why(code, spec_path.parent)}. Log: {spec_path.parent / store.LOG}")
+
+    def _stop(self, executor: Executor) -> None:
+        """Stop submitting, pass the interrupt on, and wait; a second Ctrl-C or a child that stays is killed."""
+        self._stopping.set()
+        executor.shutdown(wait=False, cancel_futures=True)
+        children = list(self._children)
+        for process in children:
+            process.send_signal(signal.SIGINT)
+        try:
+            deadline_s = time.monotonic() + _GRACE_S
+            for process in children:
+                process.wait(max(0.0, deadline_s - time.monotonic()))
+        except (TimeoutExpired, KeyboardInterrupt):
+            for process in children:
+                process.kill()
+
+
+def _waiting_for(task: Task, cells: list[Cell]) -> list[Cell]:
+    """The cells that can start, or must be given up, when `task` has ended."""
+    if not isinstance(task, Training):
+        return []
+    return [cell for cell in cells if cell.training.spec.key == task.spec.key]
+
+
+def _given_up(cell: Cell) -> Outcome:
+    reason = f"its training failed: {cell.training.folder / store.FAILURE}"
+    _write_failure(cell.folder, reason)
+    return Outcome(cell.label, End.FAILED, reason=reason)
+
+
+def _why(code: int, folder: Path) -> str:
+    """What ended a child: a signal, or the last line that says so in its log."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (often: out of memory)" if name == "SIGKILL" else ""
+        return f"killed by {name}{hint}"
+    said = [line.removeprefix("failed: ") for line in _log_tail(folder) if line.startswith("failed: ")]
+    return said[-1] if said else f"exit code {code}"
+
+
+def _log_tail(folder: Path) -> list[str]:
+    path = folder / store.LOG
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:] if path.is_file() else []
+
+
+def _write_failure(folder: Path, reason: str) -> None:
+    """`failure.json`: why, when, and the end of the log. A failure is never a result."""
+    content = {"reason": reason, "created": provenance.now(), "log_tail": _log_tail(folder)}
+    write_atomic(folder / store.FAILURE, json.dumps(content, indent=1, ensure_ascii=False))
