@@ -49,14 +49,14 @@ def start(spec_path: Path, results: Store, threads: int) -> subprocess.Popen:
 def serve(spec_path: Path, results: Store, parent: int | None) -> None:
     """Do a spec's work in this process. parent: process id without which there is no point in going on.
 
-    Raises CellFailed after the traceback went to standard output, the log.
+    Raises UserError for an unreadable spec, and CellFailed after the traceback went to standard output, the log.
     """
+    spec = read_spec(spec_path)
     faulthandler.enable(file=sys.stdout)
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
     logging.captureWarnings(True)
     if parent is not None:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    spec = read_spec(spec_path)
     print(f"=== {now()} {spec.kind} {spec.method} {spec.key}", flush=True)
     try:
         _work(spec_path.parent, spec, results)

@@ -66,9 +66,10 @@ def say(text: str) -> None:
 def run(plan: Plan, engine_name: str = "local", workers: int = 1) -> list[Outcome]:
     """Do what the plan leaves to do; outcomes of all its cells and of the trainings that ran.
 
-    workers: cells at once. UserError before any work where data or weights are missing or damaged; KeyboardInterrupt
-    after the children ended.
+    workers: cells at once. UserError before any work for an unknown engine, and where data or weights are missing or
+    damaged; KeyboardInterrupt after the children ended.
     """
+    executor = engine.make_executor(engine_name, workers)
     known = [
         Outcome(cell.label, End(cell.status.value), reason=cell.reason)
         for cell in plan.cells
@@ -78,13 +79,8 @@ def run(plan: Plan, engine_name: str = "local", workers: int = 1) -> list[Outcom
         return known
     if plan.missing:
         raise UserError("\n".join(plan.missing))
-    _check_weights(plan)
-    executor = engine.make_executor(engine_name, workers)
-    return known + _Run(plan).through(executor)
-
-
-def _check_weights(plan: Plan) -> None:
     WeightStore(extra_dir=plan.request.weights_dir).require(needed_assets(plan))
+    return known + _Run(plan).through(executor)
 
 
 class _Run:
