@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from methods import cards, training
-from methods.base import Batch, Condition, FitContext, Method, Synthesis, TrainingData
+from methods.base import Batch, Condition, FitContext, Method, Synthesis, TrainingData, WeightSource
 from methods.card import DatasetInfo
 from mrnet import checkpoint
 from mrnet.losses import MRNetLoss
@@ -43,6 +43,15 @@ class MRNetMethod(Method):
             return MRNet.released(**common)
         raise ValueError(f"mrnet.composition is 'paper' or 'released', got {options['composition']!r}")
 
+    def _objective(self, weights: WeightSource) -> MRNetLoss:
+        asset = str(self.parameters["perceptual_network"])
+        lambdas = {"lambda1": self.parameters["lambda1"], "lambda2": self.parameters["lambda2"]}
+        if self.parameters["composition"] == "released":
+            if asset != "vgg19":
+                raise ValueError(f"mrnet.composition=released was trained with vgg19, got perceptual_network={asset}")
+            return MRNetLoss.released(weights.state_dict(asset), **lambdas)
+        return MRNetLoss(PerceptualNetwork(asset, weights.state_dict(asset)), **lambdas)
+
     def _inputs(self, condition: Condition) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Pose maps (B, J, H, W), person I_h, background I_bkg (B, 3, H, W), mask M (B, 1, H, W); removed areas: 0."""
         size_px = self.info.size_px
@@ -54,12 +63,7 @@ class MRNetMethod(Method):
         fabric = training.make_fabric(context.device, context.precision)
         torch.manual_seed(context.seed)
         network = self._build()
-        asset = str(self.parameters["perceptual_network"])
-        objective = MRNetLoss(
-            PerceptualNetwork(asset, context.weights.state_dict(asset)),
-            lambda1=self.parameters["lambda1"],
-            lambda2=self.parameters["lambda2"],
-        ).to(fabric.device, memory_format=torch.channels_last)
+        objective = self._objective(context.weights).to(fabric.device, memory_format=torch.channels_last)
 
         def loss(batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
             passes = network(*self._inputs(batch.condition))

@@ -136,3 +136,10 @@ def test_ablation_parameters_reach_the_network(name, tmp_path):
 def test_an_unknown_composition_says_which_exist(tmp_path):
     with pytest.raises(ValueError, match="'paper' or 'released'"):
         fitted(tmp_path, composition="realesed")
+
+
+def test_the_released_composition_trains_with_the_released_loss(tmp_path):
+    with pytest.raises(ValueError, match="released was trained with vgg19"):
+        fitted(tmp_path, composition="released")
+    method = registry.build("mrnet", INFO, {**SMALL, "composition": "released", "perceptual_network": "vgg19"})
+    assert method._objective(RandomVGG()).roi.transposed
