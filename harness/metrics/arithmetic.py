@@ -1,0 +1,32 @@
+"""Arithmetic of the metrics' networks: full float32, deterministic, one image at a time, one CPU thread.
+
+Kernels and the order of sums, and so last bits, are chosen by batch size and number of threads. A network that always
+sees one image on one thread gives a picture the same features whatever else is scored and however many threads there
+are. At these sizes it costs little: threads wait for each other longer than they compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# images in a forward pass: part of the definition, not an option
+NETWORK_BATCH = 1
+_THREADS = 1
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """No gradients, one thread, no TF32 or bf16 in float32 products, deterministic kernels; settings are restored."""
+    import torch
+
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_num_threads(_THREADS)
+    torch.set_float32_matmul_precision("highest")
+    cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    try:
+        with torch.inference_mode(), cudnn:
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.set_num_threads(threads)

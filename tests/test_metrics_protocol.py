@@ -1,0 +1,90 @@
+"""Protocols: shipped files, their frozen hashes, metric keys, assets, errors."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import config
+from harness.errors import UserError
+from harness.metrics import EXTRACTORS, METRICS
+from harness.metrics.protocol import load_protocol
+
+# a constant that changes needs a new version of the protocol, never a new hash here
+FROZEN = {
+    "offline-v1": "5595f29425db9674add6cdb4f77d639081b589197f444fa68ab7eb7ced93c82f",
+    "std-v1": "f0c733df68d5f6038ead06adfda24096965e08fe7f786952d24c2f20618a8a56",
+}
+
+
+def test_shipped_protocols_are_frozen():
+    assert {name: load_protocol(name).hash for name in config.names("protocols") if name in FROZEN} == FROZEN
+
+
+def test_files_are_called_as_their_protocols():
+    for name in config.names("protocols"):
+        assert load_protocol(name).name == name
+
+
+def test_every_constant_is_in_the_hash_and_prose_is_not():
+    plain = load_protocol("offline-v1").hash
+    changes = [
+        "psnr.cap_db=90", "ssim.sigma=1.2", "ssim.data_range=1", "lpips.min_side_px=64", "sets.kernel.seed=1",
+        "sets.kernel.subsets=50", "sets.score.splits=5", "sets.small_below=100", "version=2", "pairs=[psnr]",
+        "sets=null",
+    ]  # fmt: skip
+    hashes = {load_protocol("offline-v1", [change]).hash for change in changes}
+    assert len(hashes | {plain}) == len(changes) + 1
+    assert load_protocol("offline-v1", ["title=other words"]).hash == plain
+
+
+def test_inceptions_names_are_inceptions_alone():
+    offline, standard = load_protocol("offline-v1"), load_protocol("std-v1")
+    assert offline.metric_keys[6:] == ("kd_efficientnet_lite0", "fd_efficientnet_lite0", "is_efficientnet_lite0")
+    assert standard.metric_keys[6:] == ("kid", "fid", "inception_score")
+    assert offline.pairs == standard.pairs
+    assert offline.ssim == standard.ssim and offline.lpips == standard.lpips and offline.psnr == standard.psnr
+
+
+def test_every_key_of_a_protocol_is_a_known_metric():
+    for name in config.names("protocols"):
+        for key in load_protocol(name).metric_keys:
+            assert METRICS[key].key == key
+    assert METRICS["m_ssim"].label == "M-SSIM" and METRICS["m_ssim"].arrow == "↑"
+    assert METRICS["box_lpips"].arrow == "↓" and METRICS["kid"].kind == "set"
+    assert not METRICS["inception_score"].ranked
+
+
+def test_assets_are_what_the_metrics_need():
+    assert load_protocol("offline-v1").assets() == ["alexnet", "efficientnet_lite0"]
+    assert load_protocol("std-v1").assets() == ["alexnet", "inception_v3_fid"]
+    assert load_protocol("offline-v1", ["pairs=[psnr, ssim]", "sets=null"]).assets() == []
+    from harness.assets import ASSETS
+
+    assert {info.asset for info in EXTRACTORS.values()} <= set(ASSETS)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sets.extractor=inception", "unknown extractor"),
+        ("ssim.window=11", "unknown key 'ssim.window'"),
+        ("pairs=[psrn]", "psrn"),
+        ("lpips.net=vgg", "lpips.net"),
+    ],
+)
+def test_a_wrong_constant_is_named(override, message):
+    with pytest.raises(UserError, match=message):
+        load_protocol("offline-v1", [override])
+
+
+def test_reading_a_protocol_imports_nothing_heavy():
+    script = (
+        "import sys; import harness.metrics, harness.metrics.scoring\n"
+        "from harness.metrics.protocol import load_protocol; load_protocol('std-v1').assets()\n"
+        "heavy = {'torch', 'pandas', 'skimage', 'lpips', 'torch_fidelity'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,156 @@
+"""Scoring: one row a pair, one image a target, no number that depends on the batch, errors that name the pair."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from natural_images import Pairs, crops, noisy
+
+from harness.errors import UserError
+from harness.metrics import sets
+from harness.metrics.features import build_extractor, extract
+from harness.metrics.protocol import load_protocol
+from harness.metrics.scoring import score
+from harness.weights import WeightStore
+
+PROTOCOL = load_protocol("offline-v1")
+# what needs no weights
+PLAIN = load_protocol("offline-v1", ["pairs=[psnr, ssim, m_ssim, box_ssim]", "sets=null"])
+
+
+@pytest.fixture
+def empty_store(tmp_path):
+    return WeightStore(tmp_path / "weights", tmp_path / "extra")
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """12 pairs of 10 different targets: pairs 3 and 7 share one, 5 and 11 another."""
+    targets = crops(12)
+    targets[7], targets[11] = targets[3], targets[5]
+    return Pairs.of(noisy(targets), targets)
+
+
+@pytest.fixture(scope="module")
+def scores(pairs, weights):
+    return score(pairs, PROTOCOL, weights, progress=False)
+
+
+def test_a_row_a_pair_and_every_metric(pairs, scores):
+    assert list(scores.pairs.columns) == ["pair", "group", *PROTOCOL.pairs]
+    assert list(scores.pairs["pair"]) == pairs.ids
+    assert set(scores.pairs["group"]) == {"track0", "track1"}
+    assert np.isfinite(scores.pairs[list(PROTOCOL.pairs)].to_numpy()).all()
+    assert set(scores.sets) == set(PROTOCOL.metric_keys) - set(PROTOCOL.pairs)
+    assert scores.skipped == {}
+
+
+def test_sets_hold_one_image_a_target_that_of_the_lowest_pair(pairs, scores, weights):
+    network = build_extractor("efficientnet-lite0", weights.path("efficientnet_lite0"))
+    kept = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10]
+    sides = ([images[i] for i in kept] for images in (pairs.generated_images, pairs.targets))
+    expected = sets.set_values(*(extract(side, network, 4, "cpu") for side in sides), PROTOCOL.sets)
+    assert scores.sets == expected
+    assert {value.n for value in scores.sets.values()} == {10}
+    assert all(value.marked_small for value in scores.sets.values())
+
+
+def test_the_batch_size_changes_no_bit(pairs, scores, weights):
+    again = score(pairs, PROTOCOL, weights, batch_size=5, progress=False)
+    pd.testing.assert_frame_equal(again.pairs, scores.pairs, check_exact=True)
+    assert again.sets == scores.sets
+
+
+def test_a_pairs_values_do_not_depend_on_the_other_pairs(pairs, scores, weights):
+    protocol = PROTOCOL.model_copy(update={"sets": None})
+    few = [8, 2]
+    alone = score(
+        Pairs(*([column[i] for i in few] for column in vars(pairs).values())), protocol, weights, progress=False
+    )
+    expected = scores.pairs.iloc[few][list(PROTOCOL.pairs)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.pairs[list(PROTOCOL.pairs)], expected, check_exact=True)
+
+
+def test_targets_are_extracted_once_when_a_cache_is_given(pairs, scores, weights, tmp_path, monkeypatch):
+    counts = []
+
+    def counting(images, *rest):
+        result = extract(images, *rest)
+        counts.append(len(result))
+        return result
+
+    monkeypatch.setattr(sets, "extract", counting)
+    for _ in range(2):
+        found = score(pairs, PROTOCOL, weights, progress=False, feature_cache=tmp_path)
+        assert found.sets == scores.sets
+    assert counts == [10, 10, 10]
+
+
+def test_equal_images_are_perfect(weights):
+    targets = crops(4)
+    found = score(Pairs.of(targets, targets), PROTOCOL.model_copy(update={"sets": None}), weights, progress=False)
+    means = found.pairs[list(PROTOCOL.pairs)].mean()
+    assert means["psnr"] == 100
+    assert means[["ssim", "m_ssim", "box_ssim"]].to_numpy() == pytest.approx(1)
+    assert means[["lpips", "box_lpips"]].to_numpy() == pytest.approx(0, abs=1e-9)
+
+
+def test_few_images_leave_the_undefined_out_and_say_so(weights):
+    targets = crops(3)
+    found = score(Pairs.of(noisy(targets), targets), PROTOCOL, weights, progress=False)
+    assert set(found.sets) == {"fd_efficientnet_lite0"}
+    assert set(found.skipped) == {"kd_efficientnet_lite0", "is_efficientnet_lite0"}
+
+
+def test_missing_weights_stop_before_any_work(pairs, empty_store):
+    class Untouchable(Pairs):
+        def target(self, index):
+            raise AssertionError("read")
+
+    with pytest.raises(UserError, match="bench weights fetch alexnet inception_v3_fid"):
+        score(Untouchable(**vars(pairs)), load_protocol("std-v1"), empty_store, progress=False)
+
+
+def test_without_masks_or_boxes_their_metrics_are_left_out_with_the_reason(pairs, empty_store):
+    found = score(pairs.but(masks=[None] * 12, boxes=[None] * 12), PLAIN, empty_store, progress=False)
+    assert list(found.pairs.columns) == ["pair", "group", "psnr", "ssim"]
+    assert found.skipped == {"m_ssim": "no pair has a mask", "box_ssim": "no pair has a box"}
+
+
+def one_changed(values, index, value):
+    return [value if i == index else old for i, old in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("masks", np.ones((32, 32), bool), "pair clip_0004: the mask is 32×32, the image 64×64"),
+        ("masks", np.zeros((64, 64), bool), "pair clip_0004: the mask is empty"),
+        ("masks", None, "pair clip_0004: has no mask, which other pairs have"),
+        ("boxes", None, "pair clip_0004: has no box, which other pairs have"),
+        ("boxes", np.array([70.0, 0, 90, 9]), "pair clip_0004: the box .* holds no pixel"),
+        ("generated_images", np.zeros((60, 64, 3), np.uint8), "pair clip_0004: the generated image is 60×64"),
+        ("generated_images", np.zeros((64, 64, 3), np.float32), "pair clip_0004: .*uint8 is needed"),
+    ],
+)
+def test_what_is_wrong_with_a_pair_is_said(pairs, empty_store, column, value, message):
+    broken = pairs.but(**{column: one_changed(getattr(pairs, column), 4, value)})
+    with pytest.raises(UserError, match=message):
+        score(broken, PLAIN, empty_store, progress=False)
+
+
+def test_ids_given_twice_and_empty_sets_are_refused(pairs, empty_store):
+    with pytest.raises(UserError, match="more than once: clip_0000"):
+        score(pairs.but(ids=one_changed(pairs.ids, 4, "clip_0000")), PLAIN, empty_store, progress=False)
+    with pytest.raises(UserError, match="no pair to score"):
+        score(Pairs([], [], [], [], []), PLAIN, empty_store, progress=False)
+
+
+def test_the_callers_torch_settings_survive(pairs, weights):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        score(pairs, PROTOCOL.model_copy(update={"sets": None}), weights, progress=False)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
