@@ -27,6 +27,7 @@ from harness.store import Store
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _PATH_VARIABLES = ("BENCH_HOME", "BENCH_WEIGHTS")
 _PARENT_CHECK_EVERY_S = 2.0
+EXIT_INTERRUPTED = 130
 
 
 def start(spec_path: Path, results: Store, threads: int) -> subprocess.Popen:
@@ -61,8 +62,9 @@ def serve(spec_path: Path, results: Store, parent: int | None) -> None:
     try:
         _work(spec_path.parent, spec, results)
     except KeyboardInterrupt:
+        # the runner tells the user
         print("interrupted", flush=True)
-        raise
+        raise SystemExit(EXIT_INTERRUPTED) from None
     except (CellFailed, UserError) as error:
         print(f"failed: {error}", flush=True)
         raise CellFailed(str(error)) from error

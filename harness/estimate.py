@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness import store
 from harness.plan import Cell, Plan, Status, Training
@@ -31,14 +32,21 @@ def _alike(a: TrainingSpec, b: TrainingSpec) -> bool:
     )
 
 
+def _like_training(plan: Plan, training: Training) -> Path | None:
+    """The folder of a finished training that costs the same a step."""
+    for done in sorted(plan.results.root.glob(f"models/{training.spec.method}-*/{store.DONE}")):
+        if _alike(read_spec(done.parent / store.SPEC), training.spec):
+            return done.parent
+    return None
+
+
 def of_training(plan: Plan, training: Training) -> Estimate:
     """Steps times the seconds a step took in a like training, else times the preset's estimate."""
     steps = training.spec.schedule.steps
-    for done in sorted(plan.results.root.glob(f"models/{training.spec.method}-*/{store.DONE}")):
-        other = read_spec(done.parent / store.SPEC)
-        if _alike(other, training.spec):
-            facts = store.read_json(done)
-            return Estimate(steps * facts["seconds"] / facts["steps"], f"as measured in {done.parent.name}")
+    like = _like_training(plan, training)
+    if like is not None:
+        facts = store.read_json(like / store.DONE)
+        return Estimate(steps * facts["seconds"] / facts["steps"], f"as measured in {like.name}")
     entry = plan.preset.methods.get(training.spec.method)
     if entry is not None and entry.seconds_per_step is not None:
         return Estimate(steps * entry.seconds_per_step, f"preset {plan.preset.name}'s estimate for two CPU cores")
@@ -83,6 +91,19 @@ def image_bytes(plan: Plan) -> int:
     return cells * len(plan.test) * height * width * _CHANNELS
 
 
+def disk(plan: Plan) -> str:
+    """What the images and models to make will take."""
+    text = f"at most {image_bytes(plan) / _BYTES_PER_MB:.1f} MB of images"
+    to_train = [training for training in plan.trainings if training.status is Status.TO_DO]
+    if not to_train:
+        return text
+    likes = [_like_training(plan, training) for training in to_train]
+    if None in likes:
+        return f"{text}, models of unknown size"
+    model_bytes = sum(store.read_json(like / store.DONE)["bytes"] for like in likes)
+    return f"{text}, {model_bytes / _BYTES_PER_MB:.1f} MB of models"
+
+
 def lines(plan: Plan) -> list[str]:
     """The plan as text: one line a training and a cell, then what lacks, time and disk."""
     height, width = plan.preset.size_px
@@ -108,7 +129,7 @@ def lines(plan: Plan) -> list[str]:
     if not plan.to_do:
         return [*text, "nothing to do"]
     whole = "about" if known else "more than"
-    text.append(f"estimate: {whole} {shown_s(total_s)}, at most {image_bytes(plan) / _BYTES_PER_MB:.1f} MB of images")
+    text.append(f"estimate: {whole} {shown_s(total_s)}; {disk(plan)}")
     return text
 
 

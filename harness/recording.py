@@ -66,13 +66,13 @@ def record(folder: Path, spec: CellSpec) -> Record:
     for key, value in side["sets"].items():
         metrics[key] = MetricValue(mean=value["value"], std=value["std"], n=value["n"], small=value["marked_small"])
     durations = {**stopwatch.seconds(folder), "score": side["seconds"]}
-    budget, device = None, provenance.device()
+    budget, device, dtype = None, provenance.device(), spec.precision
     if spec.training_key is not None:
         model = store.read_json(folder / MODEL_FACTS)
         if not model:
             raise CellFailed(f"{folder / MODEL_FACTS} is missing; remove {folder / 'images'} and run again")
         budget = Budget(**{name: model[name] for name in Budget.model_fields})
-        device, durations["train"] = model["device"], model["seconds"]
+        device, dtype, durations["train"] = model["device"], model["dtype"], model["seconds"]
     return Record(
         method=spec.method,
         title=spec.title,
@@ -101,7 +101,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         git=spec.git,
         versions=provenance.versions(),
         device=device,
-        dtype=spec.precision,
+        dtype=dtype,
         threads=spec.threads,
         durations_s=durations,
         command=spec.command,

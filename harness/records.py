@@ -91,7 +91,7 @@ class Record(_Plain):
     git: Git | None = Field(description="code state; null outside a git checkout")
     versions: dict[str, str] = Field(description="versions of Python and of the packages that shape numbers")
     device: str = Field(description="device that trained and synthesized")
-    dtype: str = Field(description="precision of training: `fp32`, `bf16`, or `auto` where the chip chose")
+    dtype: str = Field(description="precision of training: `fp32` or `bf16`")
     threads: int = Field(description="CPU threads")
     durations_s: dict[str, float] = Field(description="wall-clock seconds of each stage: train, synthesize, score")
     command: str = Field(description="the command line")

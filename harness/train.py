@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from methods.base import FitContext, TrainingSchedule
 
 LOG = logging.getLogger(__name__)
 
+CHECKPOINT = "checkpoint"
 _LOG_EVERY_STEPS = 50
 
 
@@ -51,17 +53,18 @@ def training_data(spec: TrainingSpec) -> PairData:
 
 
 def train(folder: Path, spec: TrainingSpec) -> None:
-    """Train into `folder`, resuming what lies there; `done.json` is written last."""
+    """Train into `folder`, resuming what lies there; `done.json` is written last, and the checkpoint then removed."""
     data = training_data(spec)
     method = registry.build(spec.method, data.info, spec.parameters)
     LOG.info("training %s on %d pairs, %d steps, seed %d", spec.method, len(data), spec.schedule.steps, spec.seed)
+    precision = _precision_here(spec.precision)
     with stopwatch.timed(folder, "train") as watch:
         context = FitContext(
             folder=folder,
             seed=spec.seed,
             schedule=TrainingSchedule(**spec.schedule.model_dump()),
             weights=specs.weight_store(spec),
-            precision=spec.precision,
+            precision=precision,
             on_step=_StepProgress(f"training {spec.method}", spec.schedule.steps, watch),
         )
         method.fit(data, context)
@@ -73,8 +76,20 @@ def train(folder: Path, spec: TrainingSpec) -> None:
         "batch_size": spec.schedule.batch_size,
         "samples": spec.schedule.steps * spec.schedule.batch_size,
         "device": provenance.device(),
+        "dtype": precision,
         "threads": spec.threads,
-        "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        "bytes": sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
         "created": provenance.now(),
     }
     write_atomic(folder / store.DONE, json.dumps(done, indent=1))
+    # a finished training never resumes, and optimizer states are several times the model
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+
+
+def _precision_here(asked: str) -> str:
+    """`bf16` or `fp32`: what `auto` means on this machine, so that the record can say it."""
+    if asked != "auto":
+        return asked
+    from methods.training import default_device, has_native_bf16
+
+    return "bf16" if has_native_bf16(default_device()) else "fp32"

@@ -98,6 +98,7 @@ def test_the_record_says_what_the_row_was_made_of(first):
     folder, _ = first
     found = record(folder, "tiny")
     assert found.budget.steps == 3 and found.budget.samples == 6
+    assert found.dtype in ("bf16", "fp32")
     assert found.preset == "tests" and found.seed == 0 and found.ranked
     assert set(found.by_group) == {"left", "right"}
     assert found.metrics["psnr"].low <= found.metrics["psnr"].mean <= found.metrics["psnr"].high
@@ -143,6 +144,8 @@ def test_what_was_lost_is_made_again_and_nothing_else(first, tmp_path):
     plan = bench(folder, "copy,target,tiny", "--plan").output
     assert "copy: record" in plan and "target: scores, record" in plan and "tiny seed 0: images, scores, record" in plan
     assert "cached  train tiny seed 0" in plan
+    retrained = bench(folder, "tiny", "--plan", "--set", "methods.tiny.schedule.steps=6").output
+    assert f"as measured in {model(folder, 'tiny').name}" in retrained and "MB of models" in retrained
     assert bench(folder, "copy,target,tiny").exit_code == 0
     after = times(folder)
     kept = [path for path in before if path.parent.name in ("images", "scores") or path.name == DONE]
@@ -198,22 +201,48 @@ def test_missing_weights_stop_the_run_before_any_work(tmp_path, empty_home):
     assert "missing: " in bench(tmp_path, "copy", "--plan", protocol=protocol).output
 
 
-def test_ctrl_c_reaches_the_training_and_leaves_no_failure(tmp_path):
+@pytest.fixture
+def hanging(tmp_path):
+    """A run whose training lasts: (process, id of the training's own process)."""
     command = [sys.executable, "-m", "harness.cli", *arguments(tmp_path, "hangs")]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    deadline = time.monotonic() + 60
+    deadline_s = time.monotonic() + 60
     started = []
-    while not started and time.monotonic() < deadline:
+    while not started and time.monotonic() < deadline_s:
         started = [path for path in (tmp_path / "results").glob("models/*/started") if path.read_text()]
         time.sleep(0.1)
-    child = int(started[0].read_text())
-    process.send_signal(signal.SIGINT)
+    yield process, int(started[0].read_text())
+    process.kill()
+
+
+def is_alive(process_id):
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    # a killed run's child waits to be collected by whoever inherits it
+    state = Path(f"/proc/{process_id}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_reaches_the_training_and_leaves_no_failure(tmp_path, hanging, sent):
+    process, child = hanging
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert "Traceback" not in errors and "interrupted" in errors
-    with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+    assert "Traceback" not in errors and errors.count("interrupted") == 1
+    assert not is_alive(child)
     assert not list((tmp_path / "results").rglob(FAILURE))
+
+
+def test_a_killed_run_leaves_no_training_behind(hanging):
+    process, child = hanging
+    process.kill()
+    deadline_s = time.monotonic() + 20
+    while is_alive(child) and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    assert not is_alive(child)
 
 
 def test_two_runs_at_once_share_the_work(tmp_path):
