@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import controls, images, recording, specs, store
+from harness import controls, images, paths, recording, specs, store
 from harness.errors import CellFailed
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
@@ -144,7 +144,12 @@ def _score(folder: Path, spec: CellSpec, data: PairData) -> None:
         raise CellFailed(f"protocol {spec.protocol_name} has hash {protocol.hash}, planned was {spec.protocol_hash}")
     torch.set_num_threads(spec.threads)
     start_s = time.monotonic()
-    scores = score(CellImages(folder, data), protocol, specs.weight_store(spec))
+    scores = score(
+        CellImages(folder, data),
+        protocol,
+        specs.weight_store(spec),
+        feature_cache=paths.home() / "cache" / "features",
+    )
     if len(scores.pairs) != len(data):
         raise CellFailed(f"{len(scores.pairs)} of {len(data)} pairs were scored")
     seconds = time.monotonic() - start_s
@@ -156,6 +161,7 @@ def _score(folder: Path, spec: CellSpec, data: PairData) -> None:
         "score_key": spec.score_key,
         "seconds": seconds,
         "sets": {key: asdict(value) for key, value in scores.sets.items()},
+        "skipped": scores.skipped,
     }
     path.with_suffix(".json").unlink(missing_ok=True)
     os.replace(temporary, path)

@@ -87,6 +87,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         protocol_hash=spec.protocol_hash,
         n=len(pairs),
         metrics=metrics,
+        skipped=side["skipped"],
         by_group=by_group,
         pair_list_hash=spec.test_pair_list_hash,
         pairs=spec.pairs,

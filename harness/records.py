@@ -71,6 +71,9 @@ class Record(_Plain):
     n: int = Field(description="pairs scored")
     missing: int = Field(0, description="pairs without a usable image; a partial set is never averaged, so 0")
     metrics: dict[str, MetricValue] = Field(description="value of every metric of the protocol, by metric key")
+    skipped: dict[str, str] = Field(
+        default_factory=dict, description="metrics of the protocol that these pairs do not allow, with the reason"
+    )
     by_group: dict[str, dict[str, float]] = Field(
         description="mean of every pair metric, by group (track, video or person)"
     )

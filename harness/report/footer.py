@@ -34,6 +34,7 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
     parts = [
         ("Pairs", _pairs(records)),
         ("Protocol", f"{first.protocol}, hash {first.protocol_hash[:SHORT_HASH]}"),
+        ("Metrics left out", _skipped(records)),
         ("Pair list", f"{first.pairs}, hash {first.pair_list_hash[:SHORT_HASH]}"),
         ("Dataset", f"{first.dataset}, fingerprint {first.dataset_fingerprint[:SHORT_HASH]}"),
         ("Target boxes", f"from {first.target_box_source}"),
@@ -55,6 +56,11 @@ def _pairs(records: Iterable[Record]) -> str:
         n, missing = counts[0]
         return f"n = {n:,}, missing {missing:,}"
     return _each(records, lambda record: f"n = {record.n:,}, missing {record.missing:,}")
+
+
+def _skipped(records: Iterable[Record]) -> str:
+    reasons = {(metric, why) for record in records for metric, why in record.skipped.items()}
+    return "; ".join(f"{metric}: {why}" for metric, why in sorted(reasons))
 
 
 def _budget(records: Iterable[Record]) -> str:
