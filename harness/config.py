@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -57,13 +57,23 @@ def validate(data: dict[str, Any], model: type[Model], where: str) -> Model:
 
 
 def _valid_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    prefix = ""
+    """The keys that may stand where `location` ends, in full; none where free keys are allowed."""
+    prefix, annotation = "", model
     for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        prefix += f"{part}."
+        inner = _model_in(annotation)
+        if inner is None:
             return []
-        model, prefix = field.annotation, f"{prefix}{part}."
-    return [prefix + name for name in model.model_fields]
+        annotation = inner.model_fields[part].annotation if part in inner.model_fields else annotation
+    inner = _model_in(annotation)
+    return [prefix + name for name in inner.model_fields] if inner else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an annotation (`M`, `M | None`, `dict[str, M]`) speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:

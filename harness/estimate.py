@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import store
+from harness.pairs import overlap
 from harness.plan import Cell, Plan, Status, Training
 from harness.specs import TrainingSpec, read_spec
 
@@ -112,6 +113,7 @@ def lines(plan: Plan) -> list[str]:
         f"protocol {plan.protocol.name}",
         f"pairs: {len(plan.train)} train ({plan.train.hash[:_SHORT]}), "
         f"{len(plan.test)} test ({plan.test.hash[:_SHORT]})",
+        *map(str, overlap(plan.dataset.partitions(plan.split), plan.dataset.person)),
     ]
     total_s, known = 0.0, True
     for training in plan.trainings:

@@ -146,6 +146,9 @@ class Overlap:
     clips: int
     persons: int
 
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second} share {self.frames} frames, {self.clips} clips, {self.persons} persons"
+
 
 def overlap(partitions: Partitions, person_of: Callable[[str], str]) -> tuple[Overlap, ...]:
     """What each two partitions share; `person_of` maps a frame id to its person."""

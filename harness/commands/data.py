@@ -110,7 +110,4 @@ def pairs(
         frames = len(partitions[partition])
         typer.echo(f"{partition}: {frames} frames, {len(pair_list)} pairs, sha256 {pair_list.hash[:12]}  {path}")
     for shared in overlap(partitions, dataset.person):
-        typer.echo(
-            f"{shared.first} and {shared.second} share {shared.frames} frames, "
-            f"{shared.clips} clips, {shared.persons} persons"
-        )
+        typer.echo(shared)
