@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from methods.naming import unknown_text
 
 
 class UserError(Exception):
@@ -16,7 +17,4 @@ class CellFailed(Exception):
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
     """The error for an unknown name: did-you-mean and the valid names."""
-    names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
-    return UserError(f"unknown {kind} '{name}'.{hint} Valid: {', '.join(names) or 'none'}")
+    return UserError(unknown_text(kind, name, valid))

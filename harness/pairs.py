@@ -147,7 +147,8 @@ class Overlap:
     persons: int
 
     def __str__(self) -> str:
-        return f"{self.first} and {self.second} share {self.frames} frames, {self.clips} clips, {self.persons} persons"
+        shared = f"frames: {self.frames}, clips: {self.clips}, persons: {self.persons}"
+        return f"{self.first} and {self.second} share {shared}"
 
 
 def overlap(partitions: Partitions, person_of: Callable[[str], str]) -> tuple[Overlap, ...]:

@@ -5,17 +5,17 @@ The only importer of concrete methods. Built-in cards are read without torch; a 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from methods import cards as builtin_cards
 from methods.base import Method
 from methods.card import DatasetInfo, MethodCard
+from methods.naming import unknown_text
 
 ENTRY_POINT_GROUP = "mrnet_bench.methods"
 
@@ -27,13 +27,6 @@ _PLUGINS: dict[str, type[Method]] = {}
 
 class UnknownName(LookupError):
     """An unknown method or parameter; the text holds did-you-mean and the valid names."""
-
-
-def _unknown(kind: str, name: str, valid: Iterable[str]) -> UnknownName:
-    names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
-    return UnknownName(f"unknown {kind} '{name}'.{hint} Valid: {', '.join(names) or 'none'}")
 
 
 def _entry_points() -> dict[str, type[Method]]:
@@ -52,7 +45,7 @@ def card(name: str) -> MethodCard:
     """One method's card. Raises UnknownName."""
     known = cards()
     if name not in known:
-        raise _unknown("method", name, known)
+        raise UnknownName(unknown_text("method", name, known))
     return known[name]
 
 
@@ -62,7 +55,7 @@ def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dic
     resolved = dict(card.parameters)
     for name, value in overrides.items():
         if name not in resolved:
-            raise _unknown(f"parameter of {card.name}", name, resolved)
+            raise UnknownName(unknown_text(f"parameter of {card.name}", name, resolved))
         default = resolved[name]
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)

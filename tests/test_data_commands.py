@@ -46,7 +46,7 @@ def test_pairs_writes_lists_and_counts_overlap_without_a_clip(empty_home, tmp_pa
     lists = {name: PairList.read(tmp_path / f"footage-camera-{name}.csv") for name in ("train", "val", "test")}
     for name, pairs in lists.items():
         assert f"{name}: " in output and f"{len(pairs)} pairs, sha256 {pairs.hash[:12]}" in output
-    assert "train and test share 0 frames, 0 clips, 1 persons" in output
+    assert "train and test share frames: 0, clips: 0, persons: 1" in output
 
 
 def test_unknown_dataset_and_weights_get_a_suggestion(empty_home):
