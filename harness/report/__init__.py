@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,30 +31,6 @@ class ReportPaths:
     by_group: Table | None
 
 
-def write(
-    store_root: Path,
-    out: Path | None = None,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    *,
-    split: str | None = None,
-    preset: str | None = None,
-    pairs: str | None = None,
-    formats: Sequence[str] = FORMATS,
-    rows: int = DEFAULT_ROWS,
-    seed: int = DEFAULT_SEED,
-) -> ReportPaths:
-    """Write the report of the one comparison these names choose. Arguments and errors as `write_all`.
-
-    Raises UserError too when the names leave more than one comparison.
-    """
-    found = _comparisons(store_root, dataset, protocol, split, preset, pairs)
-    if len(found) > 1:
-        names = "\n".join(f"  {comparison.stem}" for comparison in found)
-        raise UserError(f"{len(found)} comparisons answer to these names; name the one to report:\n{names}")
-    return _write_one(store_root, out, found[0], formats, rows, seed)
-
-
 def write_all(
     store_root: Path,
     out: Path | None = None,
@@ -64,33 +40,16 @@ def write_all(
     split: str | None = None,
     preset: str | None = None,
     pairs: str | None = None,
-    cells: Collection[Path] | None = None,
     formats: Sequence[str] = FORMATS,
     rows: int = DEFAULT_ROWS,
     seed: int = DEFAULT_SEED,
 ) -> list[ReportPaths]:
     """Write a report for every comparison in the store that the names leave.
 
-    out: folder of the reports, `<store>/report` if None. pairs: the start of a pair list's hash, or `all`. cells: cell
-    folders; only the comparisons that one of them is part of. formats: of `FORMATS`; the grid is always drawn.
-    rows: pairs in the grid, chosen by `seed`.
+    out: folder of the reports, `<store>/report` if None. pairs: the start of a pair list's hash, or `all`.
+    formats: of `FORMATS`; the grid is always drawn. rows: pairs in the grid, chosen by `seed`.
     Raises UserError for an empty store, an unknown name or format, and where one name covers several pair lists.
     """
-    found = _comparisons(store_root, dataset, protocol, split, preset, pairs)
-    if cells is not None:
-        wanted = {Path(cell).absolute() for cell in cells}
-        found = [comparison for comparison in found if wanted & {entry.folder for entry in comparison.entries}]
-    return [_write_one(store_root, out, comparison, formats, rows, seed) for comparison in found]
-
-
-def _comparisons(
-    store_root: Path,
-    dataset: str | None,
-    protocol: str | None,
-    split: str | None,
-    preset: str | None,
-    pairs: str | None,
-) -> list[Comparison]:
     from harness.report.select import Entry, comparisons
     from harness.store import Store
 
@@ -100,7 +59,8 @@ def _comparisons(
             f"no records under {Path(store_root) / 'cells'}: nothing was run into this folder yet. "
             "Run something (`bench run --methods copy --dataset footage`) or name another folder with --results"
         )
-    return comparisons(entries, dataset=dataset, protocol=protocol, split=split, preset=preset, pairs=pairs)
+    chosen = comparisons(entries, dataset=dataset, protocol=protocol, split=split, preset=preset, pairs=pairs)
+    return [_write_one(store_root, out, comparison, formats, rows, seed) for comparison in chosen]
 
 
 def _write_one(
