@@ -1,4 +1,4 @@
-"""Reports from the store alone: `write` one comparison, `write_all` each there is; the same records, the same bytes."""
+"""Reports from the store alone, one for each comparison there is; the same records, the same bytes."""
 
 from __future__ import annotations
 
