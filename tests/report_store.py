@@ -11,6 +11,7 @@ from harness.images import write_png
 from harness.pairs import Pair, PairList, group_of
 from harness.pairs_folder import write_pairs_folder
 from harness.records import Budget, MetricValue, Record
+from harness.report import write_all
 from harness.store import Store, image_path, record_path
 from methods.card import DatasetInfo
 from mrnet.skeletons import PENN13
@@ -119,3 +120,9 @@ def demo_store(root: Path) -> Path:
     for method, better in (("mrnet", 0.1), ("copy", 0.0), ("mean", 0.05), ("target", 0.3)):
         add(root, record(method, pairs, better), pairs)
     return root
+
+
+def write_one(*arguments, **names):
+    """The report of a store with one comparison."""
+    (paths,) = write_all(*arguments, **names)
+    return paths

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from report_store import CLIPS, SIZE_PX, add, demo_store, pair_list, record
+from report_store import CLIPS, SIZE_PX, add, demo_store, pair_list, record, write_one
 
 from harness.errors import UserError
 from harness.images import read_png
 from harness.pairs import group_of
-from harness.report import write
 from harness.report.build import columns_of_pictures
 from harness.report.figures import MIN_TILE_PX, Poses, choose_pairs, pose_image
 from harness.report.select import Entry, comparisons
@@ -47,7 +46,7 @@ def test_the_chosen_pairs_are_the_ones_they_always_were():
 
 def test_every_picture_is_in_the_grid_pixel_for_pixel(tmp_path):
     store = demo_store(tmp_path)
-    sheet = read_png(write(store, rows=2).grid)
+    sheet = read_png(write_one(store, rows=2).grid)
     frames = next(store.glob("pairs/*/frames"))
     for pair in choose_pairs(pair_list().pairs, 2, seed=0):
         for frame in (pair.reference, pair.target):
@@ -59,7 +58,7 @@ def test_every_picture_is_in_the_grid_pixel_for_pixel(tmp_path):
 
 
 def test_the_caption_names_pairs_seed_and_source(tmp_path):
-    words = write(demo_store(tmp_path), rows=2, seed=3).markdown.read_text(encoding="utf-8").replace("\\", "")
+    words = write_one(demo_store(tmp_path), rows=2, seed=3).markdown.read_text(encoding="utf-8").replace("\\", "")
     for pair in choose_pairs(pair_list().pairs, 2, seed=3):
         assert pair.id in words
     assert "seed 3" in words and "Pose2Sim / Sports2D demo footage, BSD-3-Clause" in words
@@ -67,7 +66,7 @@ def test_the_caption_names_pairs_seed_and_source(tmp_path):
 
 def test_more_rows_make_a_taller_picture(tmp_path):
     store = demo_store(tmp_path)
-    heights = [read_png(write(store, tmp_path / str(rows), rows=rows).grid).shape[0] for rows in (1, 4)]
+    heights = [read_png(write_one(store, tmp_path / str(rows), rows=rows).grid).shape[0] for rows in (1, 4)]
     assert heights[1] - heights[0] >= 3 * SIZE_PX[0] * SCALE
 
 
@@ -75,10 +74,10 @@ def test_a_missing_image_is_an_empty_tile_and_a_missing_frame_an_error(tmp_path)
     store = demo_store(tmp_path)
     (first,) = choose_pairs(pair_list().pairs, 1, seed=0)
     (store / "cells/footage/mrnet-0/images" / f"{first.id}.png").unlink()
-    write(store, rows=1)
+    write_one(store, rows=1)
     next(store.glob(f"pairs/*/frames/{first.reference.replace('/', '_')}.png")).unlink()
     with pytest.raises(UserError, match="no image at"):
-        write(store, rows=1)
+        write_one(store, rows=1)
 
 
 def test_frames_of_another_size_are_an_error_that_names_both(tmp_path):
@@ -86,7 +85,7 @@ def test_frames_of_another_size_are_an_error_that_names_both(tmp_path):
     (path,) = store.glob("pairs/*/poses.json")
     path.write_text(path.read_text(encoding="utf-8").replace('"size": [32, 24]', '"size": [64, 64]'), encoding="utf-8")
     with pytest.raises(UserError, match="64×64 px.*32×24"):
-        write(store)
+        write_one(store)
 
 
 def test_methods_come_first_and_the_lowest_seed_stands_for_several(tmp_path):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from report_store import add, demo_store, pair_list, record, write_pairs
+from report_store import add, demo_store, pair_list, record, write_one, write_pairs
 from rich.console import Console
 from typer import Typer
 from typer.testing import CliRunner
@@ -21,12 +21,6 @@ from harness.report.console import print_table
 @pytest.fixture
 def store(tmp_path):
     return demo_store(tmp_path / "results")
-
-
-def write_one(*arguments, **names):
-    """The report of a store with one comparison."""
-    (paths,) = write_all(*arguments, **names)
-    return paths
 
 
 def read_csv(path):
