@@ -5,6 +5,7 @@ import pytest
 import torch
 from natural_images import crops
 from skimage import data
+from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
 from harness.errors import UserError
 from harness.metrics.feature_cache import cache_key, cached, image_hash
@@ -49,9 +50,11 @@ def test_red_and_blue_are_not_interchangeable(extractor):
     assert (found[0] - found[1]).abs().max() > 0.05
 
 
-def test_registering_twice_does_nothing():
+def test_registering_twice_keeps_the_one_extractor():
     register_extractors()
+    registered = FEATURE_EXTRACTORS_REGISTRY["efficientnet-lite0"]
     register_extractors()
+    assert FEATURE_EXTRACTORS_REGISTRY["efficientnet-lite0"] is registered
 
 
 def test_an_unknown_extractor_is_named(tmp_path):

@@ -8,7 +8,7 @@ from torch_fidelity import calculate_metrics
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from harness.images import write_png
-from harness.metrics.features import build_extractor, extract
+from harness.metrics.features import Features, build_extractor, extract
 from harness.metrics.protocol import load_protocol
 from harness.metrics.sets import set_values, too_few
 
@@ -113,7 +113,14 @@ def test_more_noise_is_farther_and_the_same_images_are_at_distance_0(weights):
 
 def test_sets_under_2048_are_marked():
     constants = load_protocol("offline-v1").sets
-    assert constants.small_below == 2048
+    generator = torch.Generator().manual_seed(0)
+
+    def marks(n):
+        generated, target = (Features(*torch.randn(2, n, 4, generator=generator)) for _ in range(2))
+        return {value.marked_small for value in set_values(generated, target, constants).values()}
+
+    assert marks(2047) == {True}
+    assert marks(2048) == {False}
 
 
 def test_what_is_not_defined_for_few_images_is_named():

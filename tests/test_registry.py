@@ -1,7 +1,9 @@
 """Where methods come from, what they accept, and what a wrong name says."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,21 @@ def test_a_plugin_without_a_method_says_so(tmp_path):
     path.write_text("x = 1\n")
     with pytest.raises(ValueError, match="defines no subclass"):
         registry.load_plugin(path)
+
+
+def test_an_installed_package_adds_its_methods_by_an_entry_point(tmp_path):
+    (tmp_path / "greys.py").write_text(PLUGIN)
+    (tmp_path / "greys-1.0.dist-info").mkdir()
+    (tmp_path / "greys-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: greys\nVersion: 1.0\n")
+    (tmp_path / "greys-1.0.dist-info" / "entry_points.txt").write_text(
+        f"[{registry.ENTRY_POINT_GROUP}]\ngrey = greys:Grey\n"
+    )
+    script = "from methods import registry; assert registry.card('grey').title == 'Grey'"
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
