@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from harness import paths
+from harness import locks, paths
 from harness.errors import UserError
+from mrnet import files
 
 
 def folder(dataset: str, fingerprint: str, size_px: tuple[int, int]) -> Path:
@@ -26,36 +25,23 @@ def open_or_build(target: Path, build: Callable[[Path], None]) -> Path:
     The temporary folder gets its name only once `build` has returned, so an interrupted build leaves nothing that is
     taken for whole; a lock keeps two processes from building the same folder. Raises UserError if it cannot be written.
     """
-    from filelock import FileLock
-
     if target.is_dir():
         return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot create {target.parent}: {error}. Set BENCH_HOME to a folder you may write to"
-        ) from error
-    with FileLock(target.parent / f".{target.name}.lock"):
-        if target.is_dir():
-            return target
-        # under the lock nobody else builds here, so what is left is of an interrupted build
-        for stale in target.parent.glob(f".{target.name}.*.tmp"):
-            shutil.rmtree(stale)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"))
-        try:
-            build(temporary)
-            os.chmod(temporary, 0o755)
-            os.rename(temporary, target)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    with locks.building(target):
+        if not target.is_dir():
+            with files.new_folder(target) as temporary:
+                build(temporary)
     return target
 
 
 def create_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    """A new uint8 array on disk, to be filled and flushed."""
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    """A new uint8 array on disk, to be filled and flushed. OSError where the disk has no room for it."""
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    # a mapped file is sparse until written, and writing past a full disk ends the process without a word
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def open_array(path: Path, shape: tuple[int, ...]) -> np.memmap:

@@ -7,31 +7,26 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness import controls, images, paths, recording, specs, store
+from harness.arithmetic import exact_float32
 from harness.errors import CellFailed
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
 from harness.progress import track
-from harness.records import write_atomic
 from harness.specs import CellSpec
 from harness.stopwatch import timed
+from harness.synthesis import ContractBroken, image_of
 from methods import registry
-
-if TYPE_CHECKING:
-    from methods.base import Method
+from mrnet import files
 
 LOG = logging.getLogger(__name__)
 
-SYNTHESIS_BATCH = 16
-_RANGE_TOLERANCE = 1e-2  # how far past [-1, 1] rounding may carry a method's output
 _LISTED = 5  # names shown of a longer list
 
 
@@ -44,7 +39,8 @@ def test_data(results: store.Store, spec: CellSpec) -> PairData:
 def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data: PairData) -> None:
     """A method's missing images, from its trained model where it has one.
 
-    Batches are cut at fixed places, whole ones made again where one image lacks: a resumed set equals an uninterrupted.
+    One pair at a time, on one CPU thread: kernels, and so last bits, are chosen by batch and thread count, and an image
+    must depend on neither, nor on which images an interrupted run left. At these sizes it costs next to nothing.
     CellFailed for a wrong count, size, range, or a value that is not finite.
     """
     method = registry.build(spec.method, data.info, spec.parameters)
@@ -53,31 +49,16 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
         method.load(model)
         recording.keep_model_facts(folder, results, model)
     lacking = set(store.missing_images(folder, (pair.id for pair in data.pairs.pairs)))
-    blocks = [range(start, min(start + SYNTHESIS_BATCH, len(data))) for start in range(0, len(data), SYNTHESIS_BATCH)]
-    todo = [block for block in blocks if any(data.pair_id(index) in lacking for index in block)]
-    LOG.info("%s: %d of %d images to make", spec.method, len(lacking), len(data))
-    with timed(folder, "synthesize") as watch:
-        for block in track(todo, f"images {spec.method}"):
-            for index, image in zip(block, _checked_batch(method, data, block), strict=True):
-                if data.pair_id(index) in lacking:
-                    images.write_png(store.image_path(folder, data.pair_id(index)), image)
+    todo = [index for index in range(len(data)) if data.pair_id(index) in lacking]
+    LOG.info("%s: %d of %d images to make", spec.method, len(todo), len(data))
+    with timed(folder, "synthesize") as watch, exact_float32():
+        for index in track(todo, f"images {spec.method}"):
+            try:
+                image = image_of(method, data.conditions([index]))
+            except ContractBroken as error:
+                raise CellFailed(f"pair {data.pair_id(index)}: {error}") from error
+            images.write_png(store.image_path(folder, data.pair_id(index)), image)
             watch.tick()
-
-
-def _checked_batch(method: Method, data: PairData, block: range) -> np.ndarray:
-    """(B, H, W, 3) uint8 of the pairs in `block`."""
-    batch = method.synthesize(data.conditions(list(block))).image
-    wanted = (len(block), 3, *data.info.size_px)
-    if tuple(batch.shape) != wanted:
-        raise CellFailed(f"{method.card.name}.synthesize gave shape {tuple(batch.shape)}, expected {wanted}")
-    finite = batch.isfinite().flatten(1).all(dim=1)
-    if not bool(finite.all()):
-        bad = [data.pair_id(index) for index, good in zip(block, finite.tolist(), strict=True) if not good]
-        raise CellFailed(f"{method.card.name}: values that are not finite in {len(bad)} images: {_some(bad)}")
-    peak = float(batch.abs().max())
-    if peak > 1 + _RANGE_TOLERANCE:
-        raise CellFailed(f"{method.card.name}: images are expected in [-1, 1], found a value of magnitude {peak:.4g}")
-    return images.to_uint8(batch)
 
 
 def synthesize_control(folder: Path, spec: CellSpec, test: PairData, training: PairData) -> None:
@@ -154,9 +135,6 @@ def _score(folder: Path, spec: CellSpec, data: PairData) -> None:
         raise CellFailed(f"{len(scores.pairs)} of {len(data)} pairs were scored")
     seconds = time.monotonic() - start_s
     path = store.scores_path(folder, spec.protocol_name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    scores.pairs.to_parquet(temporary, index=False)
     side = {
         "score_key": spec.score_key,
         "seconds": seconds,
@@ -164,8 +142,9 @@ def _score(folder: Path, spec: CellSpec, data: PairData) -> None:
         "skipped": scores.skipped,
     }
     path.with_suffix(".json").unlink(missing_ok=True)
-    os.replace(temporary, path)
-    write_atomic(path.with_suffix(".json"), json.dumps(side, indent=1))
+    with files.replacing(path) as temporary:
+        scores.pairs.to_parquet(temporary, index=False)
+    files.write_text(path.with_suffix(".json"), json.dumps(side, indent=1))
 
 
 def _some(names: list[str]) -> str:

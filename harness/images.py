@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import UserError
+from mrnet import files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,17 +48,8 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            Image.fromarray(image).save(file, format="PNG")
-        # mkstemp makes the file private; pictures are shared like any other output
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with files.replacing(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")
 
 
 def read_png(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import UserError
+from mrnet import files
 
 if TYPE_CHECKING:
     from harness.datasets.frames import FrameStore, Partitions
@@ -108,10 +108,7 @@ class PairList:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
         writer.writerows((pair.id, pair.reference, pair.target) for pair in self.pairs)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        os.replace(temporary, path)
+        files.write_text(path, text.getvalue())
 
     @classmethod
     def read(cls, path: Path) -> PairList:

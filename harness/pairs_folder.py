@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import locks
 from harness.images import write_png
 from harness.store import read_json
+from mrnet import files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,21 +29,19 @@ def write_pairs_folder(folder: Path, frames: FrameStore, pairs: PairList) -> Non
     poses.json: size (height, width), the dataset's fingerprint, the skeleton, and of every frame joints ([null, null] =
     missing) and box in pixels.
     """
-    if read_json(folder / POSES).get("fingerprint") == frames.fingerprint:
+    if _is_of(folder, frames):
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        temporary.chmod(0o755)
-        _fill(temporary, frames, pairs)
+    with locks.building(folder):
+        if _is_of(folder, frames):
+            return
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(temporary, folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        # another run may have put the same folder there first
-        if not (folder / PAIRS).is_file():
-            raise
+        with files.new_folder(folder) as temporary:
+            _fill(temporary, frames, pairs)
+
+
+def _is_of(folder: Path, frames: FrameStore) -> bool:
+    return read_json(folder / POSES).get("fingerprint") == frames.fingerprint
 
 
 def _fill(folder: Path, frames: FrameStore, pairs: PairList) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 
 from harness import provenance, stopwatch, store
 from harness.errors import CellFailed
-from harness.records import Budget, MetricValue, Record, write_atomic
+from harness.records import Budget, MetricValue, Record
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.stats import bootstrap_mean
+from mrnet import files
 
 if TYPE_CHECKING:
     import pandas
@@ -24,7 +25,7 @@ MODEL_FACTS = "model.json"
 def keep_model_facts(folder: Path, results: store.Store, model: Path) -> None:
     """Copy what the record will say of the model in `model` into the cell's folder."""
     facts = {**store.read_json(model / store.DONE), "tuning_trials": tuning_trials(results, model)}
-    write_atomic(folder / MODEL_FACTS, json.dumps(facts, indent=1))
+    files.write_text(folder / MODEL_FACTS, json.dumps(facts, indent=1))
 
 
 def tuning_trials(results: store.Store, model: Path) -> int:

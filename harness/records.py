@@ -7,12 +7,12 @@ written as the strings "Infinity" and "-Infinity", so that the file stays plain 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UserError
+from mrnet import files
 
 SCHEMA_VERSION = 1
 
@@ -105,7 +105,7 @@ class Record(_Plain):
 
     def write(self, path: Path) -> None:
         """Write the record so that it is there whole or not at all."""
-        write_atomic(path, self.model_dump_json(by_alias=True, indent=1) + "\n")
+        files.write_text(path, self.model_dump_json(by_alias=True, indent=1) + "\n")
 
 
 def read_record(path: Path) -> Record:
@@ -121,11 +121,3 @@ def read_record(path: Path) -> Record:
         return Record.model_validate(data)
     except (json.JSONDecodeError, AttributeError, ValidationError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a record: {error}. Remove it and run the same `bench run` again") from error
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write text under a temporary name beside `path`, then rename: readers see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -6,6 +6,8 @@ run goes on from there). Cells wait for their training; one that failed fails it
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import signal
 import sys
@@ -16,20 +18,19 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
+from subprocess import Popen
 
 from harness import cell as stages
 from harness import child, engine, provenance, store
-from harness.errors import CellFailed, UserError
+from harness.errors import CellFailed, UserError, disk_error
 from harness.estimate import shown_s
 from harness.pairs import PairData
 from harness.pairs_folder import write_pairs_folder
 from harness.plan import Cell, Plan, Status, Training, needed_assets
-from harness.records import write_atomic
+from harness.specs import CellSpec, TrainingSpec
 from harness.weights import WeightStore
+from mrnet import files
 
-LOG_TAIL_LINES = 40
-_GRACE_S = 20.0  # a child may finish its checkpoint or image after Ctrl-C
 _POLL_S = 0.2
 
 Task = Training | Cell
@@ -98,10 +99,18 @@ class _Run:
         self._train = PairData(frames, plan.train)
         folder = plan.results.pairs_folder(plan.dataset.name, plan.test.hash, plan.preset.size_px)
         write_pairs_folder(folder, frames, plan.test)
+        for task in (*self._trainings, *plan.to_do):
+            # what is still to do can then be told from the folder alone (`bench status`)
+            if not (task.folder / store.SPEC).is_file():
+                self._spec(task).write(task.folder)
+
+    @property
+    def _trainings(self) -> list[Training]:
+        return [item for item in self._plan.trainings if item.status is Status.TO_DO]
 
     def through(self, executor: Executor) -> list[Outcome]:
         """Submit what can start, controls first, then what waits for it, until all has ended."""
-        trainings = [item for item in self._plan.trainings if item.status is Status.TO_DO]
+        trainings = self._trainings
         keys = {training.spec.key for training in trainings}
         waiting = [cell for cell in self._plan.to_do if cell.training and cell.training.spec.key in keys]
         free = [cell for cell in self._plan.to_do if cell not in waiting]
@@ -132,20 +141,24 @@ class _Run:
         self._started += 1
         say(f"[{self._started}/{self._total}] {task.label}")
         start_s = time.monotonic()
-        with store.locked(task.folder, lambda: say(f"{task.label}: waiting for another run on {task.folder}")):
-            if not self._always and self._is_done(task):
-                return Outcome(task.label, End.CACHED)
-            if self._always:
-                store.empty(task.folder)
-            (task.folder / store.FAILURE).unlink(missing_ok=True)
-            try:
-                spec = task.spec if isinstance(task, Training) else task.spec.model_copy(update={"git": self._git})
-                self._work(task, spec.write(task.folder))
-            except CellFailed as error:
-                if not self._stopping.is_set():
-                    _write_failure(task.folder, str(error))
-                return Outcome(task.label, End.FAILED, time.monotonic() - start_s, str(error))
+        try:
+            with store.held(task.folder, lambda reason: say(f"{task.label}: {reason}")):
+                if not self._always and self._is_done(task):
+                    return Outcome(task.label, End.CACHED)
+                if self._always:
+                    store.empty(task.folder)
+                (task.folder / store.FAILURE).unlink(missing_ok=True)
+                self._work(task, self._spec(task).write(task.folder))
+        except (CellFailed, UserError, OSError) as error:
+            reason = disk_error(error) or str(error)
+            if not self._stopping.is_set():
+                _write_failure(task.folder, reason)
+            return Outcome(task.label, End.FAILED, time.monotonic() - start_s, reason)
         return Outcome(task.label, End.DONE, time.monotonic() - start_s)
+
+    def _spec(self, task: Task) -> TrainingSpec | CellSpec:
+        """The task's spec; a cell's with the state of the code, which its record will name."""
+        return task.spec if isinstance(task, Training) else task.spec.model_copy(update={"git": self._git})
 
     def _is_done(self, task: Task) -> bool:
         if isinstance(task, Training):
@@ -161,7 +174,7 @@ class _Run:
             except Exception as error:
                 with (task.folder / store.LOG).open("a", encoding="utf-8") as log:
                     traceback.print_exc(file=log)
-                raise CellFailed(f"{type(error).__name__}: {error}") from error
+                raise CellFailed(disk_error(error) or f"{type(error).__name__}: {error}") from error
             return
         self._run_child(spec_path, task.spec.threads)
         if not self._is_done(task):
@@ -180,17 +193,18 @@ class _Run:
             raise CellFailed(f"{_why(code, spec_path.parent)}. Log: {spec_path.parent / store.LOG}")
 
     def _stop(self, executor: Executor) -> None:
-        """Stop submitting, pass the interrupt on, and wait; a second Ctrl-C or a child that stays is killed."""
+        """Stop submitting, pass the interrupt on, wait for the children's current step; a second Ctrl-C kills them."""
         self._stopping.set()
         executor.shutdown(wait=False, cancel_futures=True)
         children = list(self._children)
+        if children:
+            say("stopping after the current step; Ctrl-C again stops now")
         for process in children:
             process.send_signal(signal.SIGINT)
         try:
-            deadline_s = time.monotonic() + _GRACE_S
             for process in children:
-                process.wait(max(0.0, deadline_s - time.monotonic()))
-        except (TimeoutExpired, KeyboardInterrupt):
+                process.wait()
+        except KeyboardInterrupt:
             for process in children:
                 process.kill()
 
@@ -214,16 +228,16 @@ def _why(code: int, folder: Path) -> str:
         name = signal.Signals(-code).name
         hint = " (often: out of memory)" if name == "SIGKILL" else ""
         return f"killed by {name}{hint}"
-    said = [line.removeprefix("failed: ") for line in _log_tail(folder) if line.startswith("failed: ")]
+    if code == child.EXIT_DISK:
+        # the log may have no room left to say it
+        return str(disk_error(OSError(errno.ENOSPC, "", str(folder))))
+    said = [line.removeprefix("failed: ") for line in store.log_tail(folder) if line.startswith("failed: ")]
     return said[-1] if said else f"exit code {code}"
-
-
-def _log_tail(folder: Path) -> list[str]:
-    path = folder / store.LOG
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:] if path.is_file() else []
 
 
 def _write_failure(folder: Path, reason: str) -> None:
     """`failure.json`: why, when, and the end of the log. A failure is never a result."""
-    content = {"reason": reason, "created": provenance.now(), "log_tail": _log_tail(folder)}
-    write_atomic(folder / store.FAILURE, json.dumps(content, indent=1, ensure_ascii=False))
+    content = {"reason": reason, "created": provenance.now(), "log_tail": store.log_tail(folder)}
+    # on a full disk the failure is told and cannot be kept
+    with contextlib.suppress(OSError):
+        files.write_text(folder / store.FAILURE, json.dumps(content, indent=1, ensure_ascii=False))

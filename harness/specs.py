@@ -11,9 +11,10 @@ from harness import config, datasets
 from harness.config import Strict
 from harness.errors import UserError
 from harness.presets import Schedule
-from harness.records import Git, write_atomic
+from harness.records import Git
 from harness.store import SPEC
 from harness.weights import WeightStore
+from mrnet import files
 
 if TYPE_CHECKING:
     from harness.datasets.base import Dataset
@@ -37,7 +38,7 @@ class _Common(Strict):
     def write(self, folder: Path) -> Path:
         """Write `spec.yaml` into the folder; its path."""
         path = folder / SPEC
-        write_atomic(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+        files.write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
         return path
 
 

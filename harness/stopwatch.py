@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.records import write_atomic
 from harness.store import read_json
+from mrnet import files
 
 DURATIONS = "durations.json"
 _SAVE_EVERY_S = 5.0
@@ -29,7 +29,7 @@ class Stopwatch:
         self._saved_s = time.monotonic()
         total_s = self._before_s + self._saved_s - self._start_s
         durations = {**read_json(self._path), self._stage: round(total_s, 3)}
-        write_atomic(self._path, json.dumps(durations, indent=1))
+        files.write_text(self._path, json.dumps(durations, indent=1))
         return total_s
 
     def tick(self) -> None:

@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.locks import is_held, locked
 from harness.records import Record, read_record
+from mrnet import files
 
 if TYPE_CHECKING:
     import pandas
@@ -23,11 +25,17 @@ if TYPE_CHECKING:
 KEY_LENGTH = 12
 """Characters of a key that name a folder; the whole key is in the folder's spec."""
 
+LOG_TAIL_LINES = 40
+
 DONE = "done.json"
 FAILURE = "failure.json"
 LOG = "log.txt"
 SPEC = "spec.yaml"
 LOCK = ".lock"
+"""Held by the run that works on a folder."""
+
+CHILD_LOCK = ".child.lock"
+"""Held by the child process that works in a folder: it may outlive its run by a moment."""
 
 
 class Store:
@@ -96,33 +104,41 @@ def has_scores(cell: Path, protocol: str, score_key: str) -> bool:
     return path.is_file() and side.is_file() and json.loads(side.read_text(encoding="utf-8"))["score_key"] == score_key
 
 
+def log_tail(folder: Path, lines: int = LOG_TAIL_LINES) -> list[str]:
+    """The last lines of a training's or cell's log."""
+    path = folder / LOG
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:] if path.is_file() else []
+
+
 def read_json(path: Path) -> dict:
     """A JSON file's content, or {} where the file is absent."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 @contextmanager
-def locked(folder: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the folder against another run on the same store; calls `on_wait` once if it must wait for the other."""
-    from filelock import FileLock, Timeout
+def held(folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Hold a training's or cell's folder: against another run, and against a child that outlived an earlier run.
 
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        on_wait()
-        lock.acquire()
-    try:
+    on_wait: called with the reason where there is somebody to wait for. What killed processes left behind is removed.
+    """
+    with locked(folder / LOCK, lambda: on_wait(f"waiting for another run on {folder}")):
+        with locked(folder / CHILD_LOCK, lambda: on_wait(f"waiting for an earlier run's process to end in {folder}")):
+            for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+                files.sweep(place)
         yield
-    finally:
-        lock.release()
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a run or its child works in a training's or cell's folder now."""
+    return any(is_held(folder / lock) for lock in (LOCK, CHILD_LOCK))
 
 
 def empty(folder: Path) -> None:
-    """Remove what a held folder contains, but for its lock."""
+    """Remove what a held folder contains, but for its locks; first of all what says that the rest is whole."""
+    for marker in (folder / DONE, *folder.glob("record-*.json"), *folder.glob("scores/*.json")):
+        marker.unlink(missing_ok=True)
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name != LOCK:
+        elif path.name not in (LOCK, CHILD_LOCK):
             path.unlink()

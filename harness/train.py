@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness import provenance, specs, stopwatch, store
 from harness.errors import CellFailed
 from harness.pairs import PairData
 from harness.progress import track
-from harness.records import write_atomic
 from harness.specs import TrainingSpec
 from harness.stopwatch import Stopwatch
 from methods import registry
-from methods.base import FitContext, TrainingSchedule
+from methods.base import FitContext, TrainingSchedule, never
+from mrnet import files
 
 LOG = logging.getLogger(__name__)
 
@@ -52,8 +52,11 @@ def training_data(spec: TrainingSpec) -> PairData:
     return PairData(dataset.frames(spec.size_px), pairs)
 
 
-def train(folder: Path, spec: TrainingSpec) -> None:
-    """Train into `folder`, resuming what lies there; `done.json` is written last, and the checkpoint then removed."""
+def train(folder: Path, spec: TrainingSpec, stop: Callable[[], bool] = never) -> None:
+    """Train into `folder`, resuming what lies there; `done.json` is written last, and the checkpoint then removed.
+
+    stop: asked after each step whether the user wants to stop; then KeyboardInterrupt is raised.
+    """
     data = training_data(spec)
     method = registry.build(spec.method, data.info, spec.parameters)
     LOG.info("training %s on %d pairs, %d steps, seed %d", spec.method, len(data), spec.schedule.steps, spec.seed)
@@ -66,6 +69,7 @@ def train(folder: Path, spec: TrainingSpec) -> None:
             weights=specs.weight_store(spec),
             precision=precision,
             on_step=_StepProgress(f"training {spec.method}", spec.schedule.steps, watch),
+            stop=stop,
         )
         method.fit(data, context)
         method.save(folder)
@@ -81,7 +85,7 @@ def train(folder: Path, spec: TrainingSpec) -> None:
         "bytes": sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
         "created": provenance.now(),
     }
-    write_atomic(folder / store.DONE, json.dumps(done, indent=1))
+    files.write_text(folder / store.DONE, json.dumps(done, indent=1))
     # a finished training never resumes, and optimizer states are several times the model
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
 

@@ -104,6 +104,11 @@ def ignore_step(done: int, steps: int, terms: Mapping[str, float]) -> None:
     """The silent progress display."""
 
 
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
 @dataclass(frozen=True)
 class FitContext:
     """Everything `fit` gets beside the data.
@@ -111,6 +116,8 @@ class FitContext:
     folder: the training's own folder; `train.csv` and `checkpoint/` live there, so that a second call resumes.
     precision: `auto` (bf16 where the chip has it), `bf16` or `fp32`.
     on_step: called after each step with steps done, steps in all and the loss terms; for progress display.
+    stop: asked after each step; true where the user wants to stop, then `fit` keeps a checkpoint and raises
+    KeyboardInterrupt. A `fit` that never asks is interrupted at once.
     """
 
     folder: Path
@@ -120,6 +127,7 @@ class FitContext:
     device: str = "auto"
     precision: str = "auto"
     on_step: Callable[[int, int, Mapping[str, float]], None] = ignore_step
+    stop: Callable[[], bool] = never
 
 
 class Method(ABC):

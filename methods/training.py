@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from methods.base import Batch, Condition, FitContext, TrainingData, TrainingSchedule
+from mrnet import files
 
 CHECKPOINT_NAME = "training.pt"
 LOG_NAME = "train.csv"
@@ -113,7 +113,8 @@ def train(
     """Train `network` in place for the schedule's steps, resuming from `context.folder` where a checkpoint lies there.
 
     loss: maps a batch on the device to the total and its named terms. Writes `train.csv` (a row a step).
-    Raises TrainingDiverged on a loss that is not finite.
+    Raises TrainingDiverged on a loss that is not finite, and KeyboardInterrupt where `context.stop` asks for it, once
+    the step is done and kept.
     """
     schedule = context.schedule
     network.to(fabric.device, memory_format=torch.channels_last)
@@ -130,10 +131,12 @@ def train(
             terms = _one_step(network, loss, optimizer, batch_to(data.batch(indices), fabric.device), fabric, step)
             log.write(step, rate, terms)
             context.on_step(step + 1, schedule.steps, terms)
-            done = step + 1
-            if done % schedule.checkpoint_every == 0 and done < schedule.steps:
+            done, stopping = step + 1, context.stop()
+            if done < schedule.steps and (stopping or done % schedule.checkpoint_every == 0):
                 log.flush()
                 _save_checkpoint(checkpoint, network, optimizer, done)
+                if stopping:
+                    raise KeyboardInterrupt
     network.eval()
 
 
@@ -162,10 +165,10 @@ def _step_seed(seed: int, step: int) -> int:
 
 
 def _save_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, done: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "steps": done}, partial)
-    os.replace(partial, path)
+    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "steps": done}
+    # through a Python file, so that a full disk is an OSError among the causes of torch's own error
+    with files.replacing(path) as temporary, temporary.open("wb") as stream:
+        torch.save(state, stream)
 
 
 def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fabric: Fabric) -> int:
@@ -180,7 +183,8 @@ def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fa
 class TrainingLog:
     """`train.csv`: step, learning_rate, seconds (since this process began to train), then the loss terms.
 
-    On resume, rows at and after `first_step` are dropped: they are computed again.
+    On resume the first `first_step` rows stay: later ones are computed again, and a killed process may have left half
+    of one.
     """
 
     def __init__(self, path: Path, first_step: int):
@@ -188,12 +192,12 @@ class TrainingLog:
         kept = []
         if first_step and path.is_file():
             with path.open(newline="") as stream:
-                kept = [row for row in csv.DictReader(stream) if int(row["step"]) < first_step]
-        self._stream = path.open("w", newline="")
-        self._writer: csv.DictWriter | None = None
+                kept = stream.readlines()[: first_step + 1]
+        with files.replacing(path) as temporary:
+            temporary.write_text("".join(kept), newline="")
+        self._stream = path.open("a", newline="")
+        self._has_header = bool(kept)
         self._start = time.perf_counter()
-        for row in kept:
-            self._row(row)
 
     def write(self, step: int, learning_rate: float, terms: Mapping[str, float]) -> None:
         """Append one step's row."""
@@ -202,10 +206,11 @@ class TrainingLog:
         self._row({"step": step, "learning_rate": f"{learning_rate:.6g}", "seconds": seconds, **values})
 
     def _row(self, row: Mapping[str, object]) -> None:
-        if self._writer is None:
-            self._writer = csv.DictWriter(self._stream, fieldnames=list(row))
-            self._writer.writeheader()
-        self._writer.writerow(row)
+        writer = csv.DictWriter(self._stream, fieldnames=list(row))
+        if not self._has_header:
+            writer.writeheader()
+            self._has_header = True
+        writer.writerow(row)
 
     def flush(self) -> None:
         """Push the rows to disk, so that a checkpoint never runs ahead of its log."""

@@ -5,14 +5,15 @@ Errors are ValueError and name the file and the entries that do not fit.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
+
+from mrnet import files
 
 _NAMED_AT_MOST = 5
 
@@ -25,10 +26,8 @@ RELEASED_DROPPED = ("vgg_layers.", "crit_gan.", "net_d_pose.", "net_d_img.")
 def save(path: Path, module: nn.Module, metadata: Mapping[str, str]) -> None:
     """Write the module's state and `metadata` to `path`, whole or not at all."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    save_file(state, temporary, metadata=dict(metadata))
-    os.replace(temporary, path)
+    # written by ourselves: a full disk is then an OSError like any other
+    files.write_bytes(path, serialize(state, metadata=dict(metadata)))
 
 
 def load(path: Path, module: nn.Module) -> dict[str, str]:

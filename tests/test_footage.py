@@ -6,7 +6,7 @@ from PIL import Image
 
 from harness import datasets
 from harness.datasets import footage_spec
-from harness.datasets.footage import Footage, box_of_joints
+from harness.datasets.footage import Footage
 from harness.errors import UserError
 from harness.pairs import group_of, overlap
 from mrnet.skeletons import FOOTAGE18, PENN13
@@ -148,14 +148,6 @@ def test_missing_and_damaged_clips_name_the_command(empty_home, tmp_path):
     with pytest.raises(UserError, match="SHA-256"):
         dataset.frames((32, 32))
     assert not list((empty_home / "cache" / "footage").glob("[!.]*")), "nothing is taken for whole"
-
-
-def test_boxes_of_joints_by_hand():
-    joints = np.array([[10.0, 20.0], [30.0, 60.0], [np.nan, np.nan], [-5.0, 30.0]])
-    np.testing.assert_array_equal(box_of_joints(joints, 128), [6, 14, 35, 65])
-    np.testing.assert_array_equal(box_of_joints(np.array([[0.0, 0.0]]), 64), [0, 0, 4, 4])
-    np.testing.assert_array_equal(box_of_joints(np.array([[63.0, 63.0]]), 64), [60, 60, 64, 64])
-    np.testing.assert_array_equal(box_of_joints(np.full((3, 2), np.nan), 64), [0, 0, 64, 64])
 
 
 # ---- from the clips

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from sticks_run import PROTOCOL, arguments, bench
+from small_run import PROTOCOL, arguments, bench
 
+from harness.datasets.synthetic import CLIPS
 from harness.images import read_png
 from harness.records import read_record
 from harness.store import DONE, FAILURE, Store
@@ -30,7 +31,7 @@ def first(tmp_path_factory):
 
 
 def cell(folder, method):
-    (found,) = (folder / "results" / "cells" / "sticks").glob(f"{method}-*")
+    (found,) = (folder / "results" / "cells" / "synthetic").glob(f"{method}-*")
     return found
 
 
@@ -57,7 +58,7 @@ def test_failed_methods_end_with_exit_code_1_and_do_not_stop_the_others(first):
     folder, result = first
     assert result.exit_code == 1, result.output
     for method in (*CONTROLS.split(","), "tiny"):
-        assert record(folder, method).n == 12
+        assert record(folder, method).n == 48
     for method in ("broken", "killed"):
         assert not list(cell(folder, method).glob("record-*"))
         assert (cell(folder, method) / FAILURE).is_file()
@@ -81,17 +82,17 @@ def test_the_table_and_the_reports_paths_are_printed(first):
 def test_controls_are_what_they_say(first):
     folder, _ = first
     plan = Store(folder / "results")
-    (pairs,) = (plan.root / "pairs").iterdir()
-    target = read_png(pairs / "frames" / "left_6.png")
-    reference = read_png(pairs / "frames" / "left_5.png")
-    name = "left_5__6.png"
+    (pairs,) = (plan.root / "pairs").glob("synthetic-*")
+    target = read_png(pairs / "frames" / "ada-hall_07.png")
+    reference = read_png(pairs / "frames" / "ada-hall_06.png")
+    name = "ada-hall_06__07.png"
     assert np.array_equal(read_png(cell(folder, "target") / "images" / name), target)
     assert np.array_equal(read_png(cell(folder, "copy") / "images" / name), reference)
     assert record(folder, "target").metrics["psnr"].mean == 100
     assert record(folder, "target").privileged and not record(folder, "target").ranked
-    # clips differ by colour: the mean of the reference's clip, not of all
-    left, right = (read_png(cell(folder, "mean") / "images" / f"{clip}_5__6.png") for clip in ("left", "right"))
-    assert left[..., 0].mean() > right[..., 0].mean()
+    # the mean of the reference's clip, not of all
+    means = [read_png(cell(folder, "mean") / "images" / f"{clip}_06__07.png") for clip in CLIPS]
+    assert len({mean.tobytes() for mean in means}) == len(CLIPS)
 
 
 def test_the_record_says_what_the_row_was_made_of(first):
@@ -100,7 +101,7 @@ def test_the_record_says_what_the_row_was_made_of(first):
     assert found.budget.steps == 3 and found.budget.samples == 6
     assert found.dtype in ("bf16", "fp32")
     assert found.preset == "tests" and found.seed == 0 and found.ranked
-    assert set(found.by_group) == {"left", "right"}
+    assert set(found.by_group) == set(CLIPS)
     assert found.metrics["psnr"].low <= found.metrics["psnr"].mean <= found.metrics["psnr"].high
     scores = Store(folder / "results").scores(cell(folder, "tiny") / "record-pairs-only.json")
     assert np.isclose(scores["psnr"].mean(), found.metrics["psnr"].mean)
@@ -136,7 +137,7 @@ def test_what_was_lost_is_made_again_and_nothing_else(first, tmp_path):
     (copy / "record-pairs-only.json").unlink()
     for path in [target / "record-pairs-only.json", *(target / "scores").iterdir()]:
         path.unlink()
-    lost = tiny / "images" / "right_7__6.png"
+    lost = tiny / "images" / "ben-yard_07__06.png"
     before_image = lost.read_bytes()
     for path in [lost, tiny / "record-pairs-only.json", *(tiny / "scores").iterdir()]:
         path.unlink()
@@ -160,11 +161,11 @@ def test_a_partial_set_is_never_averaged(first, tmp_path, monkeypatch):
 
     folder = copied(first, tmp_path)
     copy = cell(folder, "copy")
-    for path in [copy / "images" / "left_5__6.png", *(copy / "scores").iterdir()]:
+    for path in [copy / "images" / "ada-hall_06__07.png", *(copy / "scores").iterdir()]:
         path.unlink()
     spec = read_spec(copy / "spec.yaml")
     data = stages.test_data(Store(folder / "results"), spec)
-    with pytest.raises(stages.CellFailed, match="1 of 12 images are missing: left_5__6"):
+    with pytest.raises(stages.CellFailed, match="1 of 48 images are missing: ada-hall_06__07"):
         stages.score_and_record(copy, spec, data)
 
 
@@ -172,7 +173,7 @@ def test_images_that_are_not_finite_fail_the_cell(tmp_path):
     result = bench(tmp_path, "notfinite")
     assert result.exit_code == 1
     failure = json.loads((cell(tmp_path, "notfinite") / FAILURE).read_text())
-    assert "not finite" in failure["reason"] and "left_5__6" in failure["reason"]
+    assert "not finite" in failure["reason"] and "ada-hall_06__07" in failure["reason"]
     assert not list(cell(tmp_path, "notfinite").rglob("*.png"))
 
 
@@ -180,7 +181,7 @@ def test_a_method_that_cannot_run_is_blocked_with_its_reason(tmp_path):
     result = bench(tmp_path, "picky,copy")
     assert result.exit_code == 0
     assert "picky needs sides of at least 4096 px" in result.output
-    assert record(tmp_path, "copy").n == 12
+    assert record(tmp_path, "copy").n == 48
     assert bench(tmp_path, "picky").exit_code == 2
 
 
@@ -255,4 +256,4 @@ def test_two_runs_at_once_share_the_work(tmp_path):
     assert [process.returncode for process in processes] == [0, 0], errors
     log = (model(tmp_path, "tiny") / "log.txt").read_text()
     assert log.count("=== ") == 1
-    assert len(pandas.read_parquet(cell(tmp_path, "tiny") / "scores" / "pairs-only.parquet")) == 12
+    assert len(pandas.read_parquet(cell(tmp_path, "tiny") / "scores" / "pairs-only.parquet")) == 48

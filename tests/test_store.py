@@ -1,11 +1,15 @@
 """The store: folders by key, what is there, locks."""
 
 import threading
+import time
 
+import pytest
 from test_records import RECORD
 
 from harness import store
+from harness.locks import locked
 from harness.store import Store
+from mrnet import files
 
 
 def test_records_are_found_by_dataset_and_protocol(tmp_path):
@@ -42,10 +46,10 @@ def test_a_held_folder_makes_another_wait_and_say_so(tmp_path):
     waited, order = threading.Event(), []
 
     def second():
-        with store.locked(tmp_path, waited.set):
+        with store.held(tmp_path, lambda reason: waited.set()):
             order.append("second")
 
-    with store.locked(tmp_path, lambda: None):
+    with store.held(tmp_path, lambda reason: None):
         thread = threading.Thread(target=second)
         thread.start()
         assert waited.wait(10)
@@ -54,9 +58,50 @@ def test_a_held_folder_makes_another_wait_and_say_so(tmp_path):
     assert order == ["first", "second"]
 
 
-def test_emptying_a_folder_keeps_its_lock(tmp_path):
-    with store.locked(tmp_path, lambda: None):
+def test_emptying_a_folder_keeps_its_locks(tmp_path):
+    with store.held(tmp_path, lambda reason: None):
         (tmp_path / "images").mkdir()
         (tmp_path / "done.json").touch()
         store.empty(tmp_path)
-        assert {path.name for path in tmp_path.iterdir()} == {store.LOCK}
+        assert {path.name for path in tmp_path.iterdir()} == {store.LOCK, store.CHILD_LOCK}
+
+
+def test_emptying_takes_the_marks_of_completeness_first(tmp_path, monkeypatch):
+    """Killed in the middle, an emptied folder must not look done."""
+    for name in ("done.json", "record-p.json", "model.safetensors", "scores/p.json", "scores/p.parquet"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(store.Path, "iterdir", lambda folder: iter(()))
+    store.empty(tmp_path)
+    monkeypatch.undo()
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"model.safetensors", "p.parquet"}
+
+
+def test_holding_a_folder_removes_what_a_killed_process_left(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("done.json", "images/a.png"):
+        with pytest.raises(KeyboardInterrupt), files.replacing(tmp_path / name) as temporary:
+            temporary.touch()
+            kept = temporary.rename(temporary.with_suffix(".kept"))
+            raise KeyboardInterrupt
+        kept.rename(temporary)
+    assert len(files.leftovers(tmp_path)) == len(files.leftovers(tmp_path / "images")) == 1
+    with store.held(tmp_path, lambda reason: None):
+        assert not files.leftovers(tmp_path) and not files.leftovers(tmp_path / "images")
+
+
+def test_a_child_that_outlived_its_run_is_waited_for(tmp_path):
+    reasons = []
+
+    def second():
+        with store.held(tmp_path, reasons.append):
+            pass
+
+    with locked(tmp_path / store.CHILD_LOCK):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not reasons:
+            time.sleep(0.01)
+        assert store.is_running(tmp_path)
+    thread.join(10)
+    assert "earlier run's process" in reasons[0] and not store.is_running(tmp_path)

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from harness.datasets.base import Dataset
 
 # name → class, one module per on-disk layout
-_READERS = {"footage": "harness.datasets.footage:Footage"}
+_READERS = {
+    "footage": "harness.datasets.footage:Footage",
+    "synthetic": "harness.datasets.synthetic:Synthetic",
+}
 
 
 def names() -> list[str]:

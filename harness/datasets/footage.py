@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import boxes
 from harness import cache as frame_cache
 from harness.datasets import footage_spec
 from harness.datasets.base import Dataset
@@ -29,12 +30,6 @@ from mrnet.skeletons import FOOTAGE18
 
 READER_VERSION = 1
 _MIN_SIZE_PX = 16
-
-# The box holds every joint in the frame and this share of the joints' height around them. Upward more: the highest
-# joint sits between the ears, not on the crown. At these margins it covers 99.8 % of the masks' pixels.
-_BOX_MARGIN = 0.10
-_BOX_MARGIN_TOP = 0.15
-_BOX_MIN_PX = 4
 
 
 class Footage(Dataset):
@@ -67,7 +62,7 @@ class Footage(Dataset):
             "filter": "bicubic-antialias",
             "annotations": spec().annotations_sha256,
             "tracks": {name: [track.sha256, *track.window_px] for name, track in spec().tracks.items()},
-            "box": [_BOX_MARGIN, _BOX_MARGIN_TOP, _BOX_MIN_PX],
+            "box": [boxes.MARGIN, boxes.MARGIN_TOP, boxes.MIN_PX],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -98,7 +93,7 @@ class Footage(Dataset):
             images=frame_cache.open_array(folder / "images.npy", (len(ids), side, side, 3)),
             masks=frame_cache.open_array(folder / "masks.npy", (len(ids), side, side)),
             joints=joints,
-            boxes=np.stack([box_of_joints(frame, side) for frame in joints]),
+            boxes=np.stack([boxes.box_of_joints(frame, info.size_px) for frame in joints]),
         )
 
     def fetch(self) -> list[Path]:
@@ -181,23 +176,3 @@ def _scaled_joints(side_px: int) -> np.ndarray:
     """(N, 18, 2) float32: pixel centres keep their place in the picture, so x' + ½ = s (x + ½)."""
     scale = side_px / ANNOTATED_SIZE_PX
     return ((_annotated_joints() + 0.5) * scale - 0.5).astype(np.float32)
-
-
-def box_of_joints(joints: np.ndarray, side_px: int) -> np.ndarray:
-    """The person's box, (4,) float32 xyxy, end-exclusive, whole pixels, from the joints inside a square frame.
-
-    joints: (J, 2), pixels of the frame, NaN = missing. The whole frame if no joint is inside.
-    """
-    # as pixel edges: the centre of pixel 0 lies half a pixel inside the frame
-    edges = joints + 0.5
-    inside = edges[((edges >= 0) & (edges <= side_px)).all(axis=1)]
-    if not len(inside):
-        return np.array([0, 0, side_px, side_px], dtype=np.float32)
-    (left, top), (right, bottom) = inside.min(axis=0), inside.max(axis=0)
-    height = bottom - top
-    margin = _BOX_MARGIN * height
-    low = np.floor([left - margin, top - _BOX_MARGIN_TOP * height])
-    high = np.ceil([right + margin, bottom + margin])
-    low = np.clip(low, 0, side_px - _BOX_MIN_PX)
-    high = np.clip(np.maximum(high, low + _BOX_MIN_PX), 0, side_px)
-    return np.concatenate([low, high]).astype(np.float32)

@@ -7,8 +7,6 @@ of its weights, the versions of the libraries that compute, and the device's kin
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 
 from harness.keys import digest
 from harness.metrics.features import Features
+from mrnet import files
 
 _LIBRARIES = ("torch", "torch-fidelity", "efficientnet-lite-pytorch")
 _TENSORS = ("features", "logits")
@@ -71,12 +71,4 @@ def _read(path: Path) -> Features | None:
 
 
 def _write(path: Path, result: Features) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    try:
-        save_file({name: getattr(result, name).contiguous() for name in _TENSORS}, temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    files.write_bytes(path, serialize({name: getattr(result, name).contiguous() for name in _TENSORS}))

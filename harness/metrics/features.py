@@ -21,8 +21,8 @@ from torch.nn import functional
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
+from harness.arithmetic import NETWORK_BATCH, exact_float32
 from harness.errors import UserError, unknown
-from harness.metrics.arithmetic import NETWORK_BATCH, exact_float32
 from harness.metrics.base import EXTRACTORS, ExtractorInfo
 
 EFFICIENTNET_LITE0 = "efficientnet-lite0"

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harness.arithmetic import exact_float32
 from harness.errors import UserError
 from harness.images import from_uint8
-from harness.metrics.arithmetic import exact_float32
 from harness.metrics.protocol import LpipsConstants
 
 

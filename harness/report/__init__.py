@@ -66,10 +66,10 @@ def write_all(
 def _write_one(
     store_root: Path, out: Path | None, comparison: Comparison, formats: Sequence[str], rows: int, seed: int
 ) -> ReportPaths:
-    from harness.records import write_atomic
     from harness.report import csv_file, footer, markdown
     from harness.report.build import group_table, main_table
     from harness.store import Store
+    from mrnet import files
 
     for name in formats:
         if name not in FORMATS:
@@ -82,9 +82,9 @@ def _write_one(
     paths = {name: out / f"{comparison.stem}.{ending}" for name, ending in (("markdown", "md"), ("csv", "csv"))}
     if "markdown" in formats:
         tables = [table for table in (main, by_group) if table]
-        write_atomic(paths["markdown"], markdown.document(tables, grid.name, " ".join(caption)))
+        files.write_text(paths["markdown"], markdown.document(tables, grid.name, " ".join(caption)))
     if "csv" in formats:
-        write_atomic(paths["csv"], csv_file.render(comparison, main, by_group))
+        files.write_text(paths["csv"], csv_file.render(comparison, main, by_group))
     asked = {name: path if name in formats else None for name, path in paths.items()}
     return ReportPaths(asked["markdown"], asked["csv"], grid, main, by_group)
 

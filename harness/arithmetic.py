@@ -1,8 +1,8 @@
-"""Arithmetic of the metrics' networks: full float32, deterministic, one image at a time, one CPU thread.
+"""Arithmetic of networks whose numbers are kept: full float32, deterministic, one image at a time, one CPU thread.
 
 Kernels and the order of sums, and so last bits, are chosen by batch size and number of threads. A network that always
-sees one image on one thread gives a picture the same features whatever else is scored and however many threads there
-are. At these sizes it costs little: threads wait for each other longer than they compute.
+sees one image on one thread gives a picture the same values whatever else is made or scored and however many threads
+there are. At these sizes it costs little: threads wait for each other longer than they compute.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Running `bench` on the stick figures: the arguments, and a preset and protocols that need no downloaded weights."""
+"""Running `bench` on the synthetic set with small methods; a preset and protocols that need no downloaded weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from harness.cli import app
 
-PLUGIN = Path(__file__).parent / "sticks.py"
+PLUGIN = Path(__file__).parent / "small_methods.py"
 
 PRESET = {
     "name": "tests",
@@ -17,7 +17,7 @@ PRESET = {
     "size_px": [32, 32],
     "methods": {
         name: {"schedule": {"steps": 3, "batch_size": 2, "learning_rate": 0.1}}
-        for name in ("tiny", "broken", "killed", "hangs", "picky")
+        for name in ("tiny", "looped", "broken", "killed", "hangs", "picky")
     },
 }
 
@@ -37,7 +37,7 @@ def arguments(folder: Path, methods: str, *more: str, protocol: dict | None = No
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tests.yaml").write_text(yaml.safe_dump(PRESET))
     (folder / "protocol.yaml").write_text(yaml.safe_dump(protocol or PROTOCOL))
-    given = ["--methods", methods, "--dataset", "sticks", "--plugin", PLUGIN, "--preset", folder / "tests.yaml"]
+    given = ["--methods", methods, "--dataset", "synthetic", "--plugin", PLUGIN, "--preset", folder / "tests.yaml"]
     given += ["--protocol", folder / "protocol.yaml", "--results", folder / "results"]
     return ["run", *map(str, given), *more]
 

@@ -1,0 +1,46 @@
+"""A method's image of one pair, held to the contract: shape, finite, in [-1, 1] (DESIGN §3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import images
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from methods.base import Condition, Method
+
+RANGE_TOLERANCE = 1e-2
+"""How far past [-1, 1] rounding may carry a method's output."""
+
+
+class ContractBroken(Exception):
+    """A method's image is not what the contract asks for; the text says how."""
+
+
+def problem(image: Tensor, count: int, size_px: tuple[int, int]) -> str | None:
+    """What is wrong with a method's images, in words; None where nothing is.
+
+    image: what `synthesize` gave for `count` pairs of (height, width) pixels: (count, 3, H, W), finite, in [-1, 1].
+    """
+    wanted = (count, 3, *size_px)
+    if tuple(image.shape) != wanted:
+        return f"synthesize gave shape {tuple(image.shape)}, expected {wanted}"
+    if not bool(image.isfinite().all()):
+        return "synthesize gave values that are not finite"
+    peak = float(image.abs().max())
+    if peak > 1 + RANGE_TOLERANCE:
+        return f"images are expected in [-1, 1], found a value of magnitude {peak:.4g}"
+    return None
+
+
+def image_of(method: Method, condition: Condition) -> np.ndarray:
+    """(H, W, 3) uint8, the method's image for a condition of one pair. Raises ContractBroken."""
+    image = method.synthesize(condition).image
+    wrong = problem(image, 1, method.info.size_px)
+    if wrong is not None:
+        raise ContractBroken(f"{method.card.name}: {wrong}")
+    return images.to_uint8(image[0])
