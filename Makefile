@@ -28,11 +28,14 @@ demo: install
 	"$(BIN)/bench" weights fetch
 	"$(BIN)/bench" run --methods mrnet,copy,mean,target --dataset footage --preset quick
 
+# a file's tests in one process, files on up to four; at test sizes one thread each is faster than threads that wait
+PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
+
 test: install lint
-	"$(BIN)/python" -m pytest
+	$(PYTEST)
 
 test-slow: install lint
-	"$(BIN)/python" -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 lint: install
 	"$(BIN)/ruff" check .

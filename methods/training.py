@@ -11,14 +11,17 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from methods.base import Batch, Condition, FitContext, TrainingData, TrainingSchedule
 from mrnet import files
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 CHECKPOINT_NAME = "training.pt"
 LOG_NAME = "train.csv"
@@ -46,6 +49,8 @@ def default_device() -> torch.device:
 
 def make_fabric(device: str, precision: str) -> Fabric:
     """A Fabric for one device. device: `auto`, `cpu` or `cuda`; precision: `auto`, `bf16` or `fp32`."""
+    from lightning_fabric import Fabric  # a second of imports that synthesis does without
+
     if device == "auto":
         device = default_device().type
     if precision == "auto":
