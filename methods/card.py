@@ -31,6 +31,7 @@ class MethodCard:
     version: raised by hand whenever the same inputs would give other outputs; part of the training key.
     learns: whether `fit` must run (or weights be given) before `synthesize`.
     parameters: every parameter with its default; an override of an unknown name is an error.
+    reduced: overrides of parameters that make the method small, for `bench check`.
     weight_parameters: names of parameters whose value names a pretrained asset that `fit` needs (empty value: none).
     size_multiple, min_size_px: both image sides must be divisible by the first and not below the second.
     skeletons: names of the joint sets the method accepts; empty means any.
@@ -46,6 +47,7 @@ class MethodCard:
     version: int
     learns: bool = True
     parameters: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    reduced: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     weight_parameters: tuple[str, ...] = ()
     needs_masks: bool = False
     size_multiple: int = 1

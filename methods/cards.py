@@ -26,6 +26,7 @@ MRNET = MethodCard(
             "perceptual_network": "vgg19",
         }
     ),
+    reduced=MappingProxyType({"width": 2, "passes": 2, "perceptual_network": "vgg16"}),
     weight_parameters=("perceptual_network",),
     needs_masks=True,
     size_multiple=16,

@@ -75,3 +75,5 @@ FOOTAGE18 = Skeleton(
     ),
     flip_pairs=_flip_pairs(_FOOTAGE18_JOINTS),
 )  # fmt: skip
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (PENN13, FOOTAGE18)}

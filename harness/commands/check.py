@@ -1,0 +1,62 @@
+"""`bench check`: does a method keep the contract?"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from harness.errors import UserError, unknown
+
+
+def check(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="A method; `bench list methods` names them.")],
+    plugin: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(metavar="FILE", help="A Python file that defines a Method."),
+    ] = None,
+) -> None:
+    """Hold a method to the contract of methods/base.py, in seconds, before a long run does.
+
+    Trains it a few steps at reduced width on drawn figures, on the CPU, with stand-ins for pretrained networks, and
+    tries: count, size and range of its images, the same images again, in any batch, after save and load, after an
+    interruption, and with noise in place of the targets. Exit code 1 if a clause is broken.
+
+    Examples:
+
+      bench check mrnet
+
+      bench check mine --plugin mine.py
+    """
+    from harness.controls import CONTROL_CARDS
+    from harness.resolve import load_plugins
+    from methods import registry
+
+    load_plugins(tuple(plugin or ()))
+    cards = registry.cards()
+    if method in CONTROL_CARDS:
+        raise UserError(f"{method} is a control, made by the harness itself; methods are: {', '.join(sorted(cards))}")
+    if method not in cards:
+        raise unknown("method", method, cards)
+    # bit for bit means little where a GPU adds up in whatever order its threads end
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    from harness import check as contract
+
+    card, start_s = cards[method], time.monotonic()
+    (_, (height, width)), parameters = contract.dataset_for(card), contract.reduced_parameters(card)
+    shown = " ".join(f"{name}={value}" for name, value in parameters.items())
+    typer.echo(f"{card.name} ({card.title}), {height}×{width} px" + (f", {shown}" if shown else ""))
+    findings = []
+    for finding in contract.check(card):
+        findings.append(finding)
+        typer.echo(f"  {'holds ' if finding.problem is None else 'BROKEN'}  {finding.clause}")
+        if finding.problem is not None:
+            typer.echo(f"          {finding.problem}")
+    broken = sum(finding.problem is not None for finding in findings)
+    seconds = time.monotonic() - start_s
+    typer.echo(f"{len(findings) - broken} clauses hold, {broken} broken ({seconds:.0f} s)")
+    if broken:
+        raise typer.Exit(1)
