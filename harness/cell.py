@@ -89,7 +89,7 @@ class CellImages:
 
     def generated(self, index: int) -> np.ndarray:
         """(H, W, 3) uint8. UserError for an image that cannot be read or has another size."""
-        return images.read_png(store.image_path(self._folder, self.pair_id(index)), self._data.info.size_px)
+        return images.read_image(store.image_path(self._folder, self.pair_id(index)), self._data.info.size_px)
 
     def target(self, index: int) -> np.ndarray:
         return self._data.target_uint8(index)

@@ -13,6 +13,10 @@ from mrnet import files
 if TYPE_CHECKING:
     from torch import Tensor
 
+LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
+LOSSY = (".jpg", ".jpeg", ".webp")
+"""Endings of the image files that are read."""
+
 _HALF_RANGE = 127.5
 
 
@@ -52,22 +56,46 @@ def write_png(path: Path, image: np.ndarray) -> None:
         Image.fromarray(image).save(temporary, format="PNG")
 
 
-def read_png(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
+def read_image(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
     """An 8-bit RGB image as (H, W, 3) uint8; `size_px` is the expected (height, width).
 
     Raises UserError for a missing or damaged file, another mode than RGB, or another size.
     """
+    pixels, mode = _read(path)
+    if mode != "RGB":
+        raise UserError(f"{path} is a {mode} image; 8-bit RGB is needed")
+    return _of_size(path, pixels, size_px)
+
+
+def read_mask(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
+    """A person mask as (H, W) uint8 in {0, 1}: 1 where the file is not black (0, or palette entry 0).
+
+    Raises UserError as `read_image`, for a lossy file (its black is not quite black) and for colours.
+    """
+    pixels, mode = _read(path)
+    if path.suffix.lower() in LOSSY:
+        raise UserError(f"{path} is in a lossy format, in which black is not quite black; a mask is a PNG or BMP")
+    if pixels.ndim == 3:
+        if mode != "RGB" or (pixels != pixels[..., :1]).any():
+            raise UserError(f"{path} is a {mode} image with colours; a mask has one channel, or three equal ones")
+        pixels = pixels[..., 0]
+    return _of_size(path, (pixels != 0).astype(np.uint8), size_px)
+
+
+def _read(path: Path) -> tuple[np.ndarray, str]:
+    """Pixels and PIL's mode of an image file."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
-            if image.mode != "RGB":
-                raise UserError(f"{path} is a {image.mode} image; 8-bit RGB is needed")
-            pixels = np.array(image)
+            return np.array(image), image.mode
     except FileNotFoundError as error:
         raise UserError(f"no image at {path}") from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path} is not a readable image: {error}") from error
+
+
+def _of_size(path: Path, pixels: np.ndarray, size_px: tuple[int, int] | None) -> np.ndarray:
     if size_px is not None and pixels.shape[:2] != tuple(size_px):
         found, wanted = pixels.shape[:2], tuple(size_px)
         raise UserError(f"{path} is {found[0]}×{found[1]}; {wanted[0]}×{wanted[1]} is needed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from harness import provenance, stopwatch, store
 from harness.errors import CellFailed
+from harness.metrics.base import SetValue
 from harness.records import Budget, MetricValue, Record
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.stats import bootstrap_mean
@@ -42,15 +44,29 @@ def tuning_trials(results: store.Store, model: Path) -> int:
     return len({choice(other) for other in others if task(other) == task(mine)} - {choice(mine)})
 
 
-def _pair_metrics(pairs: pandas.DataFrame) -> dict[str, MetricValue]:
-    """Mean and interval of every metric column; pairs a metric does not apply to are left out of its `n`."""
+def metric_values(pairs: pandas.DataFrame, sets: Mapping[str, SetValue]) -> dict[str, MetricValue]:
+    """Every metric over a set: mean and interval of each pair metric's column, then the set metrics.
+
+    Pairs a metric does not apply to are left out of its `n`.
+    """
     values = {}
     for key in pairs.columns.drop(["pair", "group"]):
         column = pairs[key].dropna().to_numpy(dtype=np.float64)
         if len(column):
             interval = bootstrap_mean(column)
             values[key] = MetricValue(mean=interval.mean, low=interval.low, high=interval.high, n=len(column))
+    for key, value in sets.items():
+        values[key] = MetricValue(mean=value.value, std=value.std, n=value.n, small=value.marked_small)
     return values
+
+
+def group_means(pairs: pandas.DataFrame) -> dict[str, dict[str, float]]:
+    """Mean of every pair metric, by group."""
+    keys = pairs.columns.drop(["pair", "group"])
+    return {
+        str(group): {key: float(rows[key].mean()) for key in keys if rows[key].notna().any()}
+        for group, rows in pairs.groupby("group", sort=True)
+    }
 
 
 def record(folder: Path, spec: CellSpec) -> Record:
@@ -59,13 +75,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
 
     path = store.scores_path(folder, spec.protocol_name)
     pairs, side = pandas.read_parquet(path), store.read_json(path.with_suffix(".json"))
-    metrics = _pair_metrics(pairs)
-    by_group = {
-        str(group): {key: float(rows[key].mean()) for key in metrics if rows[key].notna().any()}
-        for group, rows in pairs.groupby("group", sort=True)
-    }
-    for key, value in side["sets"].items():
-        metrics[key] = MetricValue(mean=value["value"], std=value["std"], n=value["n"], small=value["marked_small"])
+    sets = {key: SetValue(**value) for key, value in side["sets"].items()}
     durations = {**stopwatch.seconds(folder), "score": side["seconds"]}
     budget, device, dtype = None, provenance.device(), spec.precision
     if spec.training_key is not None:
@@ -87,9 +97,9 @@ def record(folder: Path, spec: CellSpec) -> Record:
         protocol=spec.protocol_name,
         protocol_hash=spec.protocol_hash,
         n=len(pairs),
-        metrics=metrics,
+        metrics=metric_values(pairs, sets),
         skipped=side["skipped"],
-        by_group=by_group,
+        by_group=group_means(pairs),
         pair_list_hash=spec.test_pair_list_hash,
         pairs=spec.pairs,
         train_pair_list_hash=spec.train_pair_list_hash,

@@ -53,23 +53,15 @@ class Git(_Plain):
     dirty_hash: str | None = Field(None, description="SHA-256 of the uncommitted changes, null for a clean tree")
 
 
-class Record(_Plain):
-    """The result of one cell under one protocol."""
+class Measurement(_Plain):
+    """What every record holds: numbers, what they were computed with, and from which code."""
 
     schema_version: int = Field(SCHEMA_VERSION, alias="schema", description="version of this schema")
-    method: str = Field(description="name of the method or control")
-    title: str = Field(description="the method's display name")
-    parameters: dict[str, object] = Field(description="every parameter of the method, defaults included")
-    dataset: str = Field(description="name of the dataset")
-    split: str = Field(description="name of the split")
-    size_px: tuple[int, int] = Field(description="(height, width) of every image, pixels")
-    preset: str | None = Field(description="training preset; null for what is not trained (controls)")
-    overrides: tuple[str, ...] = Field((), description="`--set` changes to the preset; none for what is not trained")
-    seed: int | None = Field(description="training seed; null for what has none")
     protocol: str = Field(description="name of the protocol")
     protocol_hash: str = Field(description="hash of the protocol's constants")
+    size_px: tuple[int, int] = Field(description="(height, width) of every image, pixels")
     n: int = Field(description="pairs scored")
-    missing: int = Field(0, description="pairs without a usable image; a partial set is never averaged, so 0")
+    missing: int = Field(0, description="pairs without a usable image: 0 unless leaving them out was allowed")
     metrics: dict[str, MetricValue] = Field(description="value of every metric of the protocol, by metric key")
     skipped: dict[str, str] = Field(
         default_factory=dict, description="metrics of the protocol that these pairs do not allow, with the reason"
@@ -77,6 +69,35 @@ class Record(_Plain):
     by_group: dict[str, dict[str, float]] = Field(
         description="mean of every pair metric, by group (track, video or person)"
     )
+    weights: dict[str, str] = Field(description="SHA-256 of every pretrained asset used, in training and in scoring")
+    target_box_source: str | None = Field(
+        description="where person boxes come from: `annotation`, `joints`, `mask`; null where there are none"
+    )
+    git: Git | None = Field(description="code state; null outside a git checkout")
+    versions: dict[str, str] = Field(description="versions of Python and of the packages that shape numbers")
+    device: str = Field(description="device that trained and synthesized")
+    threads: int = Field(description="CPU threads")
+    durations_s: dict[str, float] = Field(description="wall-clock seconds of each stage: train, synthesize, score")
+    command: str = Field(description="the command line")
+    origin: str = Field("ours", description="`ours`, `released weights` or `unverified images`")
+    created: str = Field(description="UTC time, ISO 8601")
+
+    def write(self, path: Path) -> None:
+        """Write the record so that it is there whole or not at all."""
+        files.write_text(path, self.model_dump_json(by_alias=True, indent=1) + "\n")
+
+
+class Record(Measurement):
+    """The result of one cell under one protocol."""
+
+    method: str = Field(description="name of the method or control")
+    title: str = Field(description="the method's display name")
+    parameters: dict[str, object] = Field(description="every parameter of the method, defaults included")
+    dataset: str = Field(description="name of the dataset")
+    split: str = Field(description="name of the split")
+    preset: str | None = Field(description="training preset; null for what is not trained (controls)")
+    overrides: tuple[str, ...] = Field((), description="`--set` changes to the preset; none for what is not trained")
+    seed: int | None = Field(description="training seed; null for what has none")
     pair_list_hash: str = Field(description="hash of the test pair list")
     pairs: str = Field(description="folder under results/pairs that holds the test pairs, their frames and poses")
     train_pair_list_hash: str | None = Field(
@@ -85,27 +106,28 @@ class Record(_Plain):
     dataset_fingerprint: str = Field(
         description="hash of sources, annotations, reader version, size and filter; never of pixels"
     )
-    weights: dict[str, str] = Field(description="SHA-256 of every pretrained asset used, in training and in scoring")
-    target_box_source: str = Field(description="where person boxes come from: `annotation` or `joints`")
     budget: Budget | None = Field(description="what training cost; null where nothing was trained")
     training_key: str | None = Field(None, description="key of the trained model; null where nothing was trained")
     cell_key: str = Field(description="key of the cell's images")
     score_key: str = Field(description="key of the cell's scores")
-    git: Git | None = Field(description="code state; null outside a git checkout")
-    versions: dict[str, str] = Field(description="versions of Python and of the packages that shape numbers")
-    device: str = Field(description="device that trained and synthesized")
     dtype: str = Field(description="precision of training: `fp32` or `bf16`")
-    threads: int = Field(description="CPU threads")
-    durations_s: dict[str, float] = Field(description="wall-clock seconds of each stage: train, synthesize, score")
-    command: str = Field(description="the command line")
     privileged: bool = Field(description="made from the target: a ceiling, never ranked")
     ranked: bool = Field(description="whether the row may be ranked; false for smoke presets and privileged rows")
-    origin: str = Field("ours", description="`ours`, `released weights` or `unverified images`")
-    created: str = Field(description="UTC time, ISO 8601")
 
-    def write(self, path: Path) -> None:
-        """Write the record so that it is there whole or not at all."""
-        files.write_text(path, self.model_dump_json(by_alias=True, indent=1) + "\n")
+
+class FolderRecord(Measurement):
+    """The result of `bench score`: a folder of images against a folder of targets, matched by file name."""
+
+    generated: str = Field(description="the folder of images, as named on the command line")
+    target: str = Field(description="the folder of targets")
+    mask: str | None = Field(description="the folder of the targets' person masks; null where none was given")
+    generated_hash: str = Field(description="hash of names and bytes of the images that were scored")
+    target_hash: str = Field(description="hash of names and bytes of their targets")
+    mask_hash: str | None = Field(description="hash of names and bytes of their masks; null where there are none")
+    missing_images: tuple[str, ...] = Field(description="targets without an image")
+    unusable: dict[str, str] = Field(description="images that cannot be scored, with the reason; part of `missing`")
+    extra: tuple[str, ...] = Field(description="images without a target, which were not scored")
+    lossy: tuple[str, ...] = Field(description="scored images and targets in a lossy format: it changes every number")
 
 
 def read_record(path: Path) -> Record:

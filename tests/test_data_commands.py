@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from harness.commands import data, weights
 from harness.errors import UserError
-from harness.images import read_png
+from harness.images import read_image
 from harness.pairs import PairList
 
 
@@ -35,7 +35,7 @@ def test_show_draws_every_clip(footage, tmp_path):
     path = tmp_path / "sheet.png"
     output = run(data.app, "show", "footage", "--columns", "2", "--out", str(path))
     assert str(path) in output
-    sheet = read_png(path)
+    sheet = read_image(path)
     assert sheet.shape == (5 * 270, 2 * 256, 3)
     for colour in ((60, 160, 255), (255, 130, 40), (60, 230, 90), (255, 255, 255)):
         assert (sheet == colour).all(axis=-1).sum() > 500, "left, right, mask and box are drawn"

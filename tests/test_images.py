@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from harness.errors import UserError
-from harness.images import from_uint8, read_png, to_uint8, write_png
+from harness.images import from_uint8, read_image, to_uint8, write_png
 
 
 def picture(height=5, width=7):
@@ -48,7 +48,7 @@ def test_wrong_shapes_are_errors():
 
 def test_png_is_lossless_and_leaves_nothing_beside_it(tmp_path):
     write_png(tmp_path / "new" / "a.png", picture())
-    np.testing.assert_array_equal(read_png(tmp_path / "new" / "a.png", (5, 7)), picture())
+    np.testing.assert_array_equal(read_image(tmp_path / "new" / "a.png", (5, 7)), picture())
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
 
 
@@ -62,23 +62,23 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_png(tmp_path / "a.png", picture()[::-1])
     monkeypatch.undo()
-    np.testing.assert_array_equal(read_png(tmp_path / "a.png"), picture())
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture())
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_bad_images_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no image at .*absent\.png"):
-        read_png(tmp_path / "absent.png")
+        read_image(tmp_path / "absent.png")
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(UserError, match="not a readable image"):
-        read_png(tmp_path / "text.png")
+        read_image(tmp_path / "text.png")
     write_png(tmp_path / "cut.png", picture(50, 50))
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-200])
     with pytest.raises(UserError, match="not a readable image"):
-        read_png(tmp_path / "cut.png")
+        read_image(tmp_path / "cut.png")
     Image.new("L", (4, 4)).save(tmp_path / "grey.png")
     with pytest.raises(UserError, match="L image"):
-        read_png(tmp_path / "grey.png")
+        read_image(tmp_path / "grey.png")
     write_png(tmp_path / "a.png", picture())
     with pytest.raises(UserError, match="5×7; 8×8 is needed"):
-        read_png(tmp_path / "a.png", (8, 8))
+        read_image(tmp_path / "a.png", (8, 8))

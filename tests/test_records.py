@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.errors import UserError
-from harness.records import SCHEMA_VERSION, Budget, Git, MetricValue, Record, read_record
+from harness.records import SCHEMA_VERSION, Budget, FolderRecord, Git, MetricValue, Record, read_record
 
 RECORD = Record(
     method="mrnet", title="MR-Net", parameters={"width": 32}, dataset="footage", split="video", size_px=(64, 64),
@@ -25,7 +25,7 @@ def test_a_record_comes_back_equal_also_with_infinite_values(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
 
 
-@pytest.mark.parametrize("model", [Record, MetricValue, Budget, Git])
+@pytest.mark.parametrize("model", [Record, FolderRecord, MetricValue, Budget, Git])
 def test_every_field_is_explained(model):
     assert not [name for name, field in model.model_fields.items() if not field.description]
 

@@ -5,7 +5,7 @@ import pytest
 from report_store import CLIPS, SIZE_PX, add, demo_store, pair_list, record, write_one
 
 from harness.errors import UserError
-from harness.images import read_png
+from harness.images import read_image
 from harness.pairs import group_of
 from harness.report.build import columns_of_pictures
 from harness.report.figures import MIN_TILE_PX, Poses, choose_pairs, pose_image
@@ -46,15 +46,15 @@ def test_the_chosen_pairs_are_the_ones_they_always_were():
 
 def test_every_picture_is_in_the_grid_pixel_for_pixel(tmp_path):
     store = demo_store(tmp_path)
-    sheet = read_png(write_one(store, rows=2).grid)
+    sheet = read_image(write_one(store, rows=2).grid)
     frames = next(store.glob("pairs/*/frames"))
     for pair in choose_pairs(pair_list().pairs, 2, seed=0):
         for frame in (pair.reference, pair.target):
-            assert contains(sheet, read_png(frames / f"{frame.replace('/', '_')}.png"))
+            assert contains(sheet, read_image(frames / f"{frame.replace('/', '_')}.png"))
         for method in ("mrnet-0", "copy-None", "mean-None"):
-            assert contains(sheet, read_png(store / "cells" / "footage" / method / "images" / f"{pair.id}.png"))
+            assert contains(sheet, read_image(store / "cells" / "footage" / method / "images" / f"{pair.id}.png"))
         # the ceiling has no column: the target stands there already
-        assert not contains(sheet, read_png(store / "cells/footage/target-None/images" / f"{pair.id}.png"))
+        assert not contains(sheet, read_image(store / "cells/footage/target-None/images" / f"{pair.id}.png"))
 
 
 def test_the_caption_names_pairs_seed_and_source(tmp_path):
@@ -66,7 +66,7 @@ def test_the_caption_names_pairs_seed_and_source(tmp_path):
 
 def test_more_rows_make_a_taller_picture(tmp_path):
     store = demo_store(tmp_path)
-    heights = [read_png(write_one(store, tmp_path / str(rows), rows=rows).grid).shape[0] for rows in (1, 4)]
+    heights = [read_image(write_one(store, tmp_path / str(rows), rows=rows).grid).shape[0] for rows in (1, 4)]
     assert heights[1] - heights[0] >= 3 * SIZE_PX[0] * SCALE
 
 

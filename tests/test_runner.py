@@ -15,7 +15,7 @@ import pytest
 from small_run import PROTOCOL, arguments, bench
 
 from harness.datasets.synthetic import CLIPS
-from harness.images import read_png
+from harness.images import read_image
 from harness.records import read_record
 from harness.store import DONE, FAILURE, Store
 
@@ -83,15 +83,15 @@ def test_controls_are_what_they_say(first):
     folder, _ = first
     plan = Store(folder / "results")
     (pairs,) = (plan.root / "pairs").glob("synthetic-*")
-    target = read_png(pairs / "frames" / "ada-hall_07.png")
-    reference = read_png(pairs / "frames" / "ada-hall_06.png")
+    target = read_image(pairs / "frames" / "ada-hall_07.png")
+    reference = read_image(pairs / "frames" / "ada-hall_06.png")
     name = "ada-hall_06__07.png"
-    assert np.array_equal(read_png(cell(folder, "target") / "images" / name), target)
-    assert np.array_equal(read_png(cell(folder, "copy") / "images" / name), reference)
+    assert np.array_equal(read_image(cell(folder, "target") / "images" / name), target)
+    assert np.array_equal(read_image(cell(folder, "copy") / "images" / name), reference)
     assert record(folder, "target").metrics["psnr"].mean == 100
     assert record(folder, "target").privileged and not record(folder, "target").ranked
     # the mean of the reference's clip, not of all
-    means = [read_png(cell(folder, "mean") / "images" / f"{clip}_06__07.png") for clip in CLIPS]
+    means = [read_image(cell(folder, "mean") / "images" / f"{clip}_06__07.png") for clip in CLIPS]
     assert len({mean.tobytes() for mean in means}) == len(CLIPS)
 
 

@@ -28,6 +28,11 @@ class MetricInfo:
     ranked: bool = True
 
     @property
+    def label_with_unit(self) -> str:
+        """The label, and the unit where the label (such as "KD ×1000") does not say it."""
+        return f"{self.label} ({self.unit})" if self.unit and "×" not in self.label else self.label
+
+    @property
     def arrow(self) -> str:
         """↑ where higher is better, ↓ where lower is."""
         return "↑" if self.higher_is_better else "↓"

@@ -121,9 +121,7 @@ def _column(key: str, group: str = "") -> Column:
     info = METRICS.get(key)
     if info is None:
         return Column(key, key, None, _UNKNOWN_DECIMALS, group, ranked=False)
-    # a label such as "KD ×1000" already says its unit
-    unit = f" ({info.unit})" if info.unit and "×" not in info.label else ""
-    return Column(key, f"{info.label}{unit}", info.higher_is_better, info.decimals, group, ranked=info.ranked)
+    return Column(key, info.label_with_unit, info.higher_is_better, info.decimals, group, ranked=info.ranked)
 
 
 def _metric(records: Sequence[Record], column: Column) -> Value | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import UserError
-from harness.images import read_png, write_png
+from harness.images import read_image, write_png
 from harness.pairs import Pair, group_of
 from harness.pairs_folder import POSES
 
@@ -213,14 +213,14 @@ def _row(folder: Path, pair: Pair, columns: Sequence[GridColumn], poses: Poses, 
 
 
 def _frame(folder: Path, frame_id: str, poses: Poses) -> np.ndarray:
-    return read_png(folder / "frames" / f"{frame_id.replace('/', '_')}.png", poses.size_px)
+    return read_image(folder / "frames" / f"{frame_id.replace('/', '_')}.png", poses.size_px)
 
 
 def _method_tile(path: Path, poses: Poses, scale: int) -> Image.Image:
     from PIL import Image, ImageDraw
 
     if path.is_file():
-        return _enlarged(read_png(path, poses.size_px), scale)
+        return _enlarged(read_image(path, poses.size_px), scale)
     height, width = poses.size_px
     tile = Image.new("RGB", (width * scale, height * scale), _CANVAS)
     _centred(ImageDraw.Draw(tile), tile.width / 2, tile.height / 2, MISSING, tile.width, bold=False)
