@@ -20,6 +20,7 @@ from harness.errors import CellFailed, UserError, disk_error
 
 COMMANDS = {
     "run": "Train, synthesize and score methods on one dataset's pairs, then print the table.",
+    "synthesize": "Synthesize the person of your own picture in a pose of your own.",
     "score": "Score a folder of images against a folder of targets.",
     "check": "Hold a method to the contract, in seconds.",
     "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",

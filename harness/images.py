@@ -19,6 +19,9 @@ LOSSY = (".jpg", ".jpeg", ".webp")
 
 _HALF_RANGE = 127.5
 
+_UNREADABLE = (OSError, SyntaxError, ValueError)
+"""What PIL raises for files that are missing, damaged or no images."""
+
 
 def to_uint8(tensor: Tensor) -> np.ndarray:
     """(…, 3, H, W) float in [-1, 1] to (…, H, W, 3) uint8; values outside are clamped, never stretched.
@@ -67,6 +70,17 @@ def read_image(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray
     return _of_size(path, pixels, size_px)
 
 
+def read_upright(path: Path) -> np.ndarray:
+    """A picture of any mode as (H, W, 3) uint8 RGB, turned as its EXIF orientation says. UserError as `read_image`."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
 def read_mask(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
     """A person mask as (H, W) uint8 in {0, 1}: 1 where the file is not black (0, or palette entry 0).
 
@@ -84,15 +98,19 @@ def read_mask(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
 
 def _read(path: Path) -> tuple[np.ndarray, str]:
     """Pixels and PIL's mode of an image file."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
             return np.array(image), image.mode
-    except FileNotFoundError as error:
-        raise UserError(f"no image at {path}") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} is not a readable image: {error}") from error
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"no image at {path}")
+    return UserError(f"{path} is not a readable image: {error}")
 
 
 def _of_size(path: Path, pixels: np.ndarray, size_px: tuple[int, int] | None) -> np.ndarray:

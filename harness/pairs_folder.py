@@ -49,7 +49,7 @@ def _fill(folder: Path, frames: FrameStore, pairs: PairList) -> None:
     for frame_id in pairs.frame_ids:
         index = frames.index(frame_id)
         write_png(folder / "frames" / f"{frame_id.replace('/', '_')}.png", frames.images[index])
-        poses[frame_id] = {"joints": _plain(frames.joints[index]), "box": frames.boxes[index].tolist()}
+        poses[frame_id] = {"joints": plain_joints(frames.joints[index]), "box": frames.boxes[index].tolist()}
     skeleton = frames.info.skeleton
     content = {
         "size": list(frames.info.size_px),
@@ -61,6 +61,6 @@ def _fill(folder: Path, frames: FrameStore, pairs: PairList) -> None:
     (folder / POSES).write_text(json.dumps(content), encoding="utf-8")
 
 
-def _plain(joints: np.ndarray) -> list[list[float | None]]:
+def plain_joints(joints: np.ndarray) -> list[list[float | None]]:
     """(x, y) a joint, (null, null) where it is missing."""
     return [[None, None] if math.isnan(x) or math.isnan(y) else [x, y] for x, y in joints.tolist()]

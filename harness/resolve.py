@@ -11,7 +11,7 @@ from harness.controls import CONTROL_CARDS, USES_TRAINING_FRAMES
 from harness.errors import UserError, unknown
 from harness.metrics.protocol import load_protocol
 from harness.plan import POLICIES, Cell, Plan, RunRequest, Status, Training, needed_assets
-from harness.presets import Schedule, load_preset
+from harness.presets import Preset, Schedule, load_preset
 from harness.specs import CellSpec, TrainingSpec
 from harness.store import Store
 from harness.weights import WeightStore
@@ -33,6 +33,15 @@ def load_plugins(paths: tuple[Path, ...]) -> None:
 def all_cards() -> dict[str, MethodCard]:
     """The cards of controls and methods, by name."""
     return {**registry.cards(), **CONTROL_CARDS}
+
+
+def parameters_of(card: MethodCard, preset: Preset) -> dict[str, object]:
+    """A method's parameters under a preset. UserError for a parameter the card does not list or of another type."""
+    entry = preset.methods.get(card.name)
+    try:
+        return registry.resolve_parameters(card, entry.parameters if entry else {})
+    except (LookupError, ValueError) as error:
+        raise UserError(f"preset {preset.name}: {error}") from error
 
 
 def resolve(request: RunRequest) -> Plan:
@@ -95,16 +104,9 @@ class _Resolver:
             return [Cell(card.name, seed, Status.BLOCKED, reason) for seed in seeds]
         return [self._cell(card, seed) for seed in seeds]
 
-    def _parameters(self, card: MethodCard) -> dict[str, object]:
-        entry = self._plan.preset.methods.get(card.name)
-        try:
-            return registry.resolve_parameters(card, entry.parameters if entry else {})
-        except (LookupError, ValueError) as error:
-            raise UserError(f"preset {self._plan.preset.name}: {error}") from error
-
     def _training(self, card: MethodCard, seed: int) -> Training:
         preset = self._plan.preset
-        parameters = self._parameters(card)
+        parameters = parameters_of(card, preset)
         _, schedule = preset.for_method(card.name)
         assets = {name: asset(name).sha256 for name in card.assets(parameters)}
         checked = Schedule(**vars(schedule))
@@ -156,7 +158,7 @@ class _Resolver:
         plan = self._plan
         looks = training is not None or card.name in USES_TRAINING_FRAMES
         seen = plan.train.hash if looks else None
-        parameters = training.spec.parameters if training else self._parameters(card)
+        parameters = training.spec.parameters if training else parameters_of(card, plan.preset)
         source = (
             training.spec.key
             if training

@@ -111,3 +111,22 @@ def pairs(
         typer.echo(f"{partition}: {frames} frames, {len(pair_list)} pairs, sha256 {pair_list.hash[:12]}  {path}")
     for shared in overlap(partitions, dataset.person):
         typer.echo(shared)
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")],
+    size: Annotated[int, typer.Option(min=16, help="Side of the frames, pixels.")] = 64,
+) -> None:
+    """Write the synthetic set's test frames as plain files: frames/, masks/, and poses/ of its pairs.
+
+    Something to try `bench score` and `bench synthesize` on; nothing is fetched.
+
+    Example: bench data synth --out toy
+    """
+    from harness import datasets, toy
+
+    dataset = datasets.get("synthetic")
+    pairs = dataset.pair_list(dataset.default_split, "test", (size, size))
+    for name, count in toy.write_files(out, dataset.frames((size, size)), pairs).items():
+        typer.echo(f"{out / name}: {count} files")
