@@ -15,7 +15,7 @@ import numpy as np
 
 from harness import controls, images, paths, recording, specs, store
 from harness.arithmetic import exact_float32
-from harness.errors import CellFailed
+from harness.errors import CellFailed, UserError
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
 from harness.progress import track
@@ -89,7 +89,10 @@ class CellImages:
 
     def generated(self, index: int) -> np.ndarray:
         """(H, W, 3) uint8. UserError for an image that cannot be read or has another size."""
-        return images.read_image(store.image_path(self._folder, self.pair_id(index)), self._data.info.size_px)
+        try:
+            return images.read_image(store.image_path(self._folder, self.pair_id(index)), self._data.info.size_px)
+        except UserError as error:
+            raise UserError(f"{error}. Remove it: the same `bench run` makes it again") from error
 
     def target(self, index: int) -> np.ndarray:
         return self._data.target_uint8(index)

@@ -32,12 +32,15 @@ def load(kind: str, name: str, model: type[Model], overrides: Iterable[str] = ()
 
     Raises UserError for an unknown name, unreadable YAML, an unknown key or a value of the wrong type.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else ROOT / kind / f"{name}.yaml"
+    given = name.endswith((".yaml", ".yml"))
+    path = Path(name) if given else ROOT / kind / f"{name}.yaml"
     if not path.is_file():
+        if given:
+            raise UserError(f"there is no {kind.rstrip('s')} file {path}. Shipped ones: {', '.join(names(kind))}")
         raise unknown(kind.rstrip("s"), name, names(kind))
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
         raise UserError(f"{path} holds {type(data).__name__}, expected keys and values")
@@ -89,5 +92,8 @@ def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> dict[str,
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise UserError(f"--set {override!r}: {parent} is a value, not a group of keys")
-        node[last] = yaml.safe_load(value)
+        try:
+            node[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {override!r}: {value} is not a YAML value: {error}") from error
     return result

@@ -35,6 +35,7 @@ class RunRequest:
     preset: str = "quick"
     seeds: tuple[int, ...] = (0,)
     protocol: str = "offline-v1"
+    pairs: Path | None = None
     limit: int | None = None
     overrides: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()

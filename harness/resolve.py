@@ -8,8 +8,10 @@ from pathlib import Path
 from harness import datasets, keys, provenance, store
 from harness.assets import asset
 from harness.controls import CONTROL_CARDS, USES_TRAINING_FRAMES
+from harness.datasets.base import Dataset
 from harness.errors import UserError, unknown
 from harness.metrics.protocol import load_protocol
+from harness.pairs import PairList
 from harness.plan import POLICIES, Cell, Plan, RunRequest, Status, Training, needed_assets
 from harness.presets import Preset, Schedule, load_preset
 from harness.specs import CellSpec, TrainingSpec
@@ -44,22 +46,48 @@ def parameters_of(card: MethodCard, preset: Preset) -> dict[str, object]:
         raise UserError(f"preset {preset.name}: {error}") from error
 
 
-def resolve(request: RunRequest) -> Plan:
-    """Resolve a request against the store. UserError for unknown names and values; starts nothing, decodes nothing."""
+def _checked_cards(request: RunRequest) -> dict[str, MethodCard]:
+    """All cards, once everything in the request is known that needs neither preset nor dataset."""
     if request.policy not in POLICIES:
         raise unknown("policy", request.policy, POLICIES)
-    if not request.methods:
-        raise UserError(f"--methods names no method. Valid: {', '.join(sorted(all_cards()))}")
+    if request.results.exists() and not request.results.is_dir():
+        raise UserError(f"--results {request.results} is a file; a results folder, or the name of a new one, is needed")
     load_plugins(request.plugins)
     cards = all_cards()
+    if not request.methods:
+        raise UserError(f"--methods names no method. Valid: {', '.join(sorted(cards))}")
     for name in request.methods:
         if name not in cards:
             raise unknown("method", name, cards)
+    for override in request.overrides:
+        # a preset may hold schedules of methods that are not installed here; an override is meant for one that is
+        section, *rest = override.partition("=")[0].split(".")
+        if section == "methods" and rest and rest[0] not in cards:
+            raise UserError(f"--set {override!r}: {unknown('method', rest[0], cards)}")
+    return cards
+
+
+def _dataset_of(request: RunRequest) -> Dataset:
+    dataset = datasets.get(request.dataset, request.data_root)
+    if request.data_root is not None and not request.data_root.is_dir():
+        raise UserError(
+            f"--data-root {request.data_root} is no folder. Name the one that holds {dataset.name}/, or run: "
+            f"{dataset.fetch_command}"
+        )
+    return dataset
+
+
+def resolve(request: RunRequest) -> Plan:
+    """Resolve a request against the store. UserError for unknown names and values; starts nothing, decodes nothing."""
+    cards = _checked_cards(request)
     preset = load_preset(request.preset, request.overrides)
     protocol = load_protocol(request.protocol)
-    dataset = datasets.get(request.dataset, request.data_root)
+    dataset = _dataset_of(request)
     split = request.split or dataset.default_split
-    test = dataset.pair_list(split, "test", preset.size_px)
+    if request.pairs is None:
+        test = dataset.pair_list(split, "test", preset.size_px)
+    else:
+        test = given_pairs(request.pairs, dataset, split)
     plan = Plan(
         request=request,
         results=Store(request.results),
@@ -76,6 +104,31 @@ def resolve(request: RunRequest) -> Plan:
     cells = [cell for name in dict.fromkeys(request.methods) for cell in resolver.cells(cards[name])]
     plan = replace(plan, cells=tuple(cells))
     return replace(plan, missing=_missing(plan))
+
+
+def given_pairs(path: Path, dataset: Dataset, split: str) -> PairList:
+    """A pair list of the user's, to test on. UserError for one that is damaged, of another dataset or split, that names
+    frames the dataset does not have, or frames that the split trains on."""
+    pairs = PairList.read(path)
+    if (pairs.dataset, pairs.split) != (dataset.name, split):
+        raise UserError(
+            f"{path} is a list of {pairs.dataset}, split {pairs.split}; asked for was {dataset.name}, split {split}"
+        )
+    known, trained = set(dataset.frame_ids()), set(dataset.partitions(split).train)
+    absent = [frame for frame in pairs.frame_ids if frame not in known]
+    if absent:
+        example = dataset.frame_ids()[0]
+        raise UserError(
+            f"{path} names {len(absent)} frames that {dataset.name} does not have, such as {absent[0]}; a frame is "
+            f"called like {example}. Write a list with: bench data pairs {dataset.name} --split {split}"
+        )
+    seen = [frame for frame in pairs.frame_ids if frame in trained]
+    if seen:
+        raise UserError(
+            f"{path} names {len(seen)} frames that split {split} trains on, such as {seen[0]}: nothing is tested on "
+            "what was trained on"
+        )
+    return pairs
 
 
 class _Resolver:

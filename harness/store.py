@@ -15,12 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import UserError
 from harness.locks import is_held, locked
 from harness.records import Record, read_record
 from mrnet import files
 
 if TYPE_CHECKING:
     import pandas
+
+PARTS = ("models", "cells", "pairs")
+"""The folders by which a results folder is known."""
 
 KEY_LENGTH = 12
 """Characters of a key that name a folder; the whole key is in the folder's spec."""
@@ -68,6 +72,19 @@ class Store:
 
         protocol = record_path.stem.removeprefix("record-")
         return pandas.read_parquet(scores_path(record_path.parent, protocol))
+
+
+def opened(root: Path) -> Store:
+    """The store at `root`. UserError where that is no results folder: nothing there, a file, or a folder of others."""
+    store = Store(root)
+    if store.root.is_dir() and any((store.root / part).is_dir() for part in PARTS):
+        return store
+    what = "does not exist" if not store.root.exists() else "is a file"
+    if store.root.is_dir():
+        what = f"holds none of {', '.join(f'{part}/' for part in PARTS)}"
+    raise UserError(
+        f"{store.root} {what}: it is no results folder. `bench run` makes one; name yours with --results DIR"
+    )
 
 
 def record_path(cell: Path, protocol: str) -> Path:

@@ -138,7 +138,6 @@ def train(
             context.on_step(step + 1, schedule.steps, terms)
             done, stopping = step + 1, context.stop()
             if done < schedule.steps and (stopping or done % schedule.checkpoint_every == 0):
-                log.flush()
                 _save_checkpoint(checkpoint, network, optimizer, done)
                 if stopping:
                     raise KeyboardInterrupt
@@ -188,6 +187,8 @@ def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fa
 class TrainingLog:
     """`train.csv`: step, learning_rate, seconds (since this process began to train), then the loss terms.
 
+    A row is on disk when its step is done, so that others can watch, and no checkpoint runs ahead of its log.
+
     On resume the first `first_step` rows stay: later ones are computed again, and a killed process may have left half
     of one.
     """
@@ -216,9 +217,6 @@ class TrainingLog:
             writer.writeheader()
             self._has_header = True
         writer.writerow(row)
-
-    def flush(self) -> None:
-        """Push the rows to disk, so that a checkpoint never runs ahead of its log."""
         self._stream.flush()
 
     def __enter__(self) -> TrainingLog:

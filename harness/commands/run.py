@@ -23,6 +23,10 @@ def run(
     preset: Annotated[str, typer.Option(help="Training preset: a name, or a YAML file.")] = "quick",
     seeds: Annotated[str, typer.Option(metavar="0,1", help="Training seeds, a training each.")] = "0",
     protocol: Annotated[str, typer.Option(help="Protocol: a name, or a YAML file.")] = "offline-v1",
+    pairs: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Test on these pairs, a list as `bench data pairs` writes them."),
+    ] = None,
     limit: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(min=1, metavar="N", help="Only N test pairs, drawn with a fixed seed, as many from each clip."),
@@ -73,6 +77,7 @@ def run(
         preset=preset,
         seeds=_seeds(seeds),
         protocol=protocol,
+        pairs=pairs,
         limit=limit,
         overrides=tuple(overrides or ()),
         plugins=tuple(plugin or ()),

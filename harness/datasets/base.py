@@ -29,6 +29,7 @@ class Dataset(ABC):
 
     def __init__(self, data_root: Path | None = None):
         self.folder = (data_root or paths.home() / "data") / self.name
+        self.fetch_command = f"bench data fetch {self.name}" + (f" --data-root {data_root}" if data_root else "")
 
     @abstractmethod
     def info(self, size_px: tuple[int, int]) -> DatasetInfo:
@@ -41,6 +42,10 @@ class Dataset(ABC):
     @abstractmethod
     def fingerprint(self, size_px: tuple[int, int]) -> str:
         """Hash of the sources' SHA-256, the annotations, the reader's version and the size; never of pixels."""
+
+    @abstractmethod
+    def frame_ids(self) -> tuple[str, ...]:
+        """Every frame's id, in order; read from annotations, no decoding."""
 
     @abstractmethod
     def partitions(self, split: str) -> Partitions:

@@ -52,7 +52,7 @@ class Footage(Dataset):
     def available(self) -> tuple[bool, str]:
         missing = [self._clip(name).name for name in spec().tracks if not self._clip(name).is_file()]
         if missing:
-            return False, f"footage lacks {', '.join(missing)} in {self.folder}. Run: bench data fetch footage"
+            return False, f"footage lacks {', '.join(missing)} in {self.folder}. Run: {self.fetch_command}"
         return True, ""
 
     def fingerprint(self, size_px: tuple[int, int]) -> str:
@@ -65,6 +65,9 @@ class Footage(Dataset):
             "box": [boxes.MARGIN, boxes.MARGIN_TOP, boxes.MIN_PX],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def frame_ids(self) -> tuple[str, ...]:
+        return footage_spec.frame_ids()
 
     def partitions(self, split: str) -> Partitions:
         return footage_spec.partitions(split)

@@ -82,6 +82,9 @@ class Synthetic(Dataset):
         content = {"reader": READER_VERSION, "variant": self._variant, "skeleton": self._skeleton.name}
         return digest({**content, "size_px": list(self.info(size_px).size_px)})
 
+    def frame_ids(self) -> tuple[str, ...]:
+        return tuple(_frame_id(clip, number) for clip in CLIPS for number in range(FRAMES))
+
     def partitions(self, split: str) -> Partitions:
         rules = _rules(split)
         return Partitions(
@@ -118,7 +121,7 @@ class Synthetic(Dataset):
         return FrameStore(
             info=info,
             fingerprint=fingerprint,
-            ids=tuple(_frame_id(clip, number) for clip, number in places),
+            ids=self.frame_ids(),
             groups=tuple(clip for clip, _ in places),
             images=frame_cache.open_array(folder / "images.npy", (len(places), *info.size_px, 3)),
             masks=frame_cache.open_array(folder / "masks.npy", (len(places), *info.size_px)),

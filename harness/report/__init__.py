@@ -51,9 +51,9 @@ def write_all(
     Raises UserError for an empty store, an unknown name or format, and where one name covers several pair lists.
     """
     from harness.report.select import Entry, comparisons
-    from harness.store import Store
+    from harness.store import opened
 
-    entries = [Entry(record, path.parent) for path, record in Store(store_root).records()]
+    entries = [Entry(record, path.parent) for path, record in opened(store_root).records()]
     if not entries:
         raise UserError(
             f"no records under {Path(store_root) / 'cells'}: nothing was run into this folder yet. "

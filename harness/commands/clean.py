@@ -1,0 +1,46 @@
+"""`bench clean`: remove what nothing refers to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def clean(
+    results: Annotated[Path, typer.Option(metavar="DIR", help="The results folder.")] = Path("results"),
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,
+) -> None:
+    """Remove what nothing refers to, after asking.
+
+    That is: models no cell uses, test pairs no cell has, checkpoints of finished trainings, decoded frames of datasets
+    as they were read before, and what killed processes left. Records, images and logs stay, and so does whatever a run
+    is working on.
+
+    Examples:
+
+      bench clean --dry-run
+
+      bench clean --results /data/results --yes
+    """
+    from harness import cleaning, paths
+    from harness.status import megabytes
+    from harness.store import opened
+
+    found = cleaning.find(opened(results), paths.home())
+    if not found:
+        typer.echo("nothing to remove")
+        return
+    for item in found:
+        typer.echo(f"  {megabytes(item.bytes):>10}  {item.path}: {item.reason}")
+    total = f"{len(found)} of them, {megabytes(sum(item.bytes for item in found))}"
+    if dry_run:
+        typer.echo(f"would remove {total}")
+        return
+    if not (yes or typer.confirm(f"Remove {total}?", default=False)):
+        typer.echo("nothing removed")
+        return
+    cleaning.remove(found)
+    typer.echo(f"removed {total}")
