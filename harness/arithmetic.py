@@ -16,6 +16,15 @@ _THREADS = 1
 
 
 @contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """One thread in numpy's matrix products: their sums, too, are cut up by the number of threads."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(_THREADS, user_api="blas"):
+        yield
+
+
+@contextmanager
 def exact_float32() -> Iterator[None]:
     """No gradients, one thread, no TF32 or bf16 in float32 products, deterministic kernels; settings are restored."""
     import torch

@@ -32,6 +32,7 @@ COMMANDS = {
     "weights": "List, fetch and check pretrained networks.",
 }
 HIDDEN = ("cell",)
+RESUMABLE = ("run", "data", "weights")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -78,7 +79,8 @@ class LazyGroup(TyperGroup):
         except CellFailed as error:
             _fail(f"failed: {error}", EXIT_FAILED)
         except KeyboardInterrupt:
-            _fail("interrupted; the same command goes on from here", EXIT_INTERRUPTED)
+            goes_on = "goes on from here" if ctx.invoked_subcommand in RESUMABLE else "starts anew"
+            _fail(f"interrupted; the same command {goes_on}", EXIT_INTERRUPTED)
         except OSError as error:
             text = disk_error(error)
             if text is None:

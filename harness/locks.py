@@ -52,8 +52,8 @@ def is_held(path: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
-    except PermissionError:
-        # another user's results: not ours to try
+    except OSError:
+        # results of another user, or on a disk that is read only: nothing of ours runs there
         return False
     lock.release()
     return False

@@ -67,6 +67,15 @@ def test_a_damaged_file_is_replaced(index, tmp_path):
     assert target.read_bytes() == CONTENT
 
 
+def test_what_a_killed_fetch_left_is_removed_by_the_next(index, tmp_path):
+    store = tmp_path / "store"
+    (store / ".archive.k1.tmp" / "archive").mkdir(parents=True)
+    (store / ".archive.k1.tmp" / "archive" / "tiny.whl").write_bytes(b"half")
+    (store / ".model.bin.k2.tmp").write_bytes(b"half")
+    fetch_members([(tiny(), store / "model.bin")])
+    assert files(store) == ["model.bin"]
+
+
 def test_a_wrong_hash_leaves_nothing(index, tmp_path):
     target = tmp_path / "store" / "model.bin"
     with pytest.raises(UserError, match="expected 0000") as raised:

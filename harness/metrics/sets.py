@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.arithmetic import one_blas_thread
 from harness.metrics import fid, kid
 from harness.metrics.base import SetValue
 from harness.metrics.feature_cache import cache_key, cached, image_hash
@@ -87,14 +88,15 @@ def set_values(generated: Features, target: Features, constants: SetConstants) -
     info, n = constants.extractor_info, len(generated)
     small, skipped = n < constants.small_below, too_few(constants, n)
     values: dict[str, SetValue] = {}
-    if info.kernel_key not in skipped:
-        kernel = kid.kernel_distance(generated.features, target.features, constants.kernel)
-        values[info.kernel_key] = SetValue(*kernel, n, small)
-    if info.frechet_key not in skipped:
-        frechet = fid.frechet_distance(generated.features, target.features)
-        values[info.frechet_key] = SetValue(frechet, None, n, small)
-    if info.score_key not in skipped:
-        values[info.score_key] = SetValue(*inception_score(generated.logits, constants.score), n, small)
+    with one_blas_thread():
+        if info.kernel_key not in skipped:
+            kernel = kid.kernel_distance(generated.features, target.features, constants.kernel)
+            values[info.kernel_key] = SetValue(*kernel, n, small)
+        if info.frechet_key not in skipped:
+            frechet = fid.frechet_distance(generated.features, target.features)
+            values[info.frechet_key] = SetValue(frechet, None, n, small)
+        if info.score_key not in skipped:
+            values[info.score_key] = SetValue(*inception_score(generated.logits, constants.score), n, small)
     return values
 
 
