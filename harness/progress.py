@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,12 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 _PLAIN_LINE_EVERY_S = 15.0
+_PLAIN_VARIABLE = "BENCH_PLAIN_PROGRESS"
+
+
+def plain_lines() -> None:
+    """Lines instead of bars, here and in child processes: bars of several at once overwrite each other."""
+    os.environ[_PLAIN_VARIABLE] = "1"
 
 
 def track(sequence: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
@@ -19,7 +26,7 @@ def track(sequence: Iterable[Item], description: str, total: int | None = None) 
     """
     if total is None and hasattr(sequence, "__len__"):
         total = len(sequence)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and _PLAIN_VARIABLE not in os.environ:
         yield from _bar(sequence, description, total)
     else:
         yield from _lines(sequence, description, total)

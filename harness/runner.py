@@ -27,6 +27,7 @@ from harness.estimate import shown_s
 from harness.pairs import PairData
 from harness.pairs_folder import write_pairs_folder
 from harness.plan import Cell, Plan, Status, Training, needed_assets
+from harness.progress import plain_lines
 from harness.specs import CellSpec, TrainingSpec
 from harness.weights import WeightStore
 from mrnet import files
@@ -71,6 +72,8 @@ def run(plan: Plan, engine_name: str = "local", workers: int = 1) -> list[Outcom
     damaged; KeyboardInterrupt after the children ended.
     """
     executor = engine.make_executor(engine_name, workers)
+    if workers > 1:
+        plain_lines()
     known = [
         Outcome(cell.label, End(cell.status.value), reason=cell.reason)
         for cell in plan.cells
@@ -91,6 +94,8 @@ class _Run:
         self._plan = plan
         self._always = plan.request.policy == "always"
         self._stopping = threading.Event()
+        # torch's number of threads, which scoring sets to one, is the whole process's
+        self._scoring_here = threading.Lock()
         self._started = self._total = 0
         self._git = provenance.git_state()
         self._children: set[Popen] = set()
@@ -145,16 +150,25 @@ class _Run:
             with store.held(task.folder, lambda reason: say(f"{task.label}: {reason}")):
                 if not self._always and self._is_done(task):
                     return Outcome(task.label, End.CACHED)
-                if self._always:
-                    store.empty(task.folder)
-                (task.folder / store.FAILURE).unlink(missing_ok=True)
-                self._work(task, self._spec(task).write(task.folder))
+                reason = self._attempt(task)
+        except (UserError, OSError) as error:
+            # the folder itself cannot be made or held
+            reason = disk_error(error) or str(error)
+        return Outcome(task.label, End.FAILED if reason else End.DONE, time.monotonic() - start_s, reason)
+
+    def _attempt(self, task: Task) -> str:
+        """Do the work in the held folder; why it failed, which is kept there, or nothing."""
+        try:
+            if self._always:
+                store.empty(task.folder)
+            (task.folder / store.FAILURE).unlink(missing_ok=True)
+            self._work(task, self._spec(task).write(task.folder))
         except (CellFailed, UserError, OSError) as error:
             reason = disk_error(error) or str(error)
             if not self._stopping.is_set():
                 _write_failure(task.folder, reason)
-            return Outcome(task.label, End.FAILED, time.monotonic() - start_s, reason)
-        return Outcome(task.label, End.DONE, time.monotonic() - start_s)
+            return reason
+        return ""
 
     def _spec(self, task: Task) -> TrainingSpec | CellSpec:
         """The task's spec; a cell's with the state of the code, which its record will name."""
@@ -166,11 +180,14 @@ class _Run:
         return store.has_record(task.folder, task.spec.protocol_name, task.spec.score_key)
 
     def _work(self, task: Task, spec_path: Path) -> None:
-        """Raises CellFailed."""
+        """Raises CellFailed, UserError or OSError."""
         if isinstance(task, Cell) and task.spec.control:
             try:
-                stages.synthesize_control(task.folder, task.spec, self._test, self._train)
-                stages.score_and_record(task.folder, task.spec, self._test)
+                with self._scoring_here:
+                    stages.synthesize_control(task.folder, task.spec, self._test, self._train)
+                    stages.score_and_record(task.folder, task.spec, self._test)
+            except (CellFailed, UserError):
+                raise
             except Exception as error:
                 with (task.folder / store.LOG).open("a", encoding="utf-8") as log:
                     traceback.print_exc(file=log)

@@ -24,7 +24,7 @@ SLOW = (
     "methods.looped.schedule.checkpoint_every=7",
     f"methods.looped.parameters.pause_s={PAUSE_S}",
 )
-DEADLINE_S = 60
+DEADLINE_S = 180
 # the smallest that holds one of the small runs is about 1 MB
 DISK_SIZE = "2m"
 

@@ -40,7 +40,7 @@ def run(
         typer.Option(metavar="FILE", help="A Python file that defines a Method."),
     ] = None,
     engine: Annotated[str, typer.Option(help=f"Where cells run: {', '.join(ENGINES)}.")] = ENGINES[0],
-    workers: Annotated[int, typer.Option(min=1, help="Cells at once; each uses all CPU threads it is given.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Cells at once, each learned one in a process of its own.")] = 1,
     data_root: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="DIR", help="Folder of the datasets' sources.", show_default="data under BENCH_HOME"),
