@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness import controls, images, paths, recording, specs, store
-from harness.arithmetic import exact_float32
+from harness.arithmetic import mapped_exactly
 from harness.errors import CellFailed, UserError
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
@@ -25,8 +28,12 @@ from harness.synthesis import ContractBroken, image_of
 from methods import registry
 from mrnet import files
 
+if TYPE_CHECKING:
+    from methods.base import Method
+
 LOG = logging.getLogger(__name__)
 
+_MOST_INSTANCES = 8  # each holds the model once more
 _LISTED = 5  # names shown of a longer list
 
 
@@ -39,26 +46,49 @@ def test_data(results: store.Store, spec: CellSpec) -> PairData:
 def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data: PairData) -> None:
     """A method's missing images, from its trained model where it has one.
 
-    One pair at a time, on one CPU thread: kernels, and so last bits, are chosen by batch and thread count, and an image
-    must depend on neither, nor on which images an interrupted run left. At these sizes it costs next to nothing.
+    Pairs one by one, each on one thread: kernels, and so last bits, are chosen by batch and thread count, and an image
+    must depend on neither, nor on which images an interrupted run left. On a CPU several pairs are made at once, each
+    by an instance of its own, so that a method need not be safe for threads.
     CellFailed for a wrong count, size, range, or a value that is not finite.
     """
-    method = registry.build(spec.method, data.info, spec.parameters)
+    methods = _OneForEachThread(lambda: _method(results, spec, data))
     if spec.training_key is not None:
-        model = results.model_folder(spec.method, spec.training_key)
-        method.load(model)
-        recording.keep_model_facts(folder, results, model)
+        recording.keep_model_facts(folder, results, results.model_folder(spec.method, spec.training_key))
+
+    def make(index: int) -> None:
+        try:
+            image = image_of(methods.method, data.conditions([index]))
+        except ContractBroken as error:
+            raise CellFailed(f"pair {data.pair_id(index)}: {error}") from error
+        images.write_png(store.image_path(folder, data.pair_id(index)), image)
+
     lacking = set(store.missing_images(folder, (pair.id for pair in data.pairs.pairs)))
     todo = [index for index in range(len(data)) if data.pair_id(index) in lacking]
     LOG.info("%s: %d of %d images to make", spec.method, len(todo), len(data))
-    with timed(folder, "synthesize") as watch, exact_float32():
-        for index in track(todo, f"images {spec.method}"):
-            try:
-                image = image_of(method, data.conditions([index]))
-            except ContractBroken as error:
-                raise CellFailed(f"pair {data.pair_id(index)}: {error}") from error
-            images.write_png(store.image_path(folder, data.pair_id(index)), image)
+    with timed(folder, "synthesize") as watch:
+        for _ in track(mapped_exactly(make, todo, _instances(spec.threads)), f"images {spec.method}", len(todo)):
             watch.tick()
+
+
+class _OneForEachThread(threading.local):
+    """A method a thread, built when the thread first asks."""
+
+    def __init__(self, build: Callable[[], Method]):
+        self.method = build()
+
+
+def _method(results: store.Store, spec: CellSpec, data: PairData) -> Method:
+    method = registry.build(spec.method, data.info, spec.parameters)
+    if spec.training_key is not None:
+        method.load(results.model_folder(spec.method, spec.training_key))
+    return method
+
+
+def _instances(threads: int) -> int:
+    """Instances of a method that work at once: one on a GPU."""
+    from methods.training import default_device
+
+    return 1 if default_device().type == "cuda" else min(threads, _MOST_INSTANCES)
 
 
 def synthesize_control(folder: Path, spec: CellSpec, test: PairData, training: PairData) -> None:

@@ -73,7 +73,10 @@ def _cell(folder: Path) -> Item:
     spec, problem = _spec(folder)
     if not isinstance(spec, CellSpec):
         return Item(folder, None, State.FAILED, problem, disk_bytes(folder))
-    state, reason = _state(folder, store.has_record(folder, spec.protocol_name, spec.score_key))
+    try:
+        state, reason = _state(folder, store.has_record(folder, spec.protocol_name, spec.score_key))
+    except UserError as damaged:
+        state, reason = State.FAILED, str(damaged)
     protocols = [path.stem.removeprefix("record-") for path in sorted(folder.glob("record-*.json"))]
     images = len(list((folder / "images").glob("*.png")))
     detail = reason or f"{images} images" + (f", scored under {', '.join(protocols)}" if protocols else "")

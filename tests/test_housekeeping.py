@@ -106,6 +106,9 @@ def test_a_damaged_spec_is_shown_and_keeps_nothing_else_from_showing(folder):
     (cell(folder, "copy") / "spec.yaml").write_text("kind: [")
     text = run("status", "--results", folder / "results").output
     assert "cannot read the spec" in text and "looped seed 0  4 images" in text
+    (cell(folder, "looped") / "record-pairs-only.json").write_text("{")
+    text = run("status", "--results", folder / "results").output
+    assert "record-pairs-only.json is not a record" in text and "cells: 3 failed" in text
 
 
 # ---- clean
