@@ -42,13 +42,16 @@ def find(results: Store, home: Path) -> list[Removable]:
     return [Removable(path, reason, _size(path)) for path, reason in sorted(found.items())]
 
 
-def remove(items: list[Removable]) -> None:
-    """Remove them; what is gone already is no error."""
-    for item in items:
+def remove(items: list[Removable], results: Store, home: Path) -> list[Removable]:
+    """Remove those of `items` that still may go: a run may have taken one up since they were found. Which went."""
+    still = {item.path for item in find(results, home)}
+    gone = [item for item in items if item.path in still]
+    for item in gone:
         if item.path.is_dir():
             shutil.rmtree(item.path, ignore_errors=True)
         else:
             item.path.unlink(missing_ok=True)
+    return gone
 
 
 def _in_store(results: Store) -> Iterator[tuple[Path, str]]:

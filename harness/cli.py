@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from harness.errors import CellFailed, UserError, disk_error
+from harness.errors import CellFailed, UserError, disk_error, is_disk_full, misplaced
 
 COMMANDS = {
     "run": "Train, synthesize and score methods on one dataset's pairs, then print the table.",
@@ -79,13 +79,15 @@ class LazyGroup(TyperGroup):
         except CellFailed as error:
             _fail(f"failed: {error}", EXIT_FAILED)
         except KeyboardInterrupt:
+            if ctx.invoked_subcommand in HIDDEN:
+                raise SystemExit(EXIT_INTERRUPTED) from None  # the run that started it tells the user
             goes_on = "goes on from here" if ctx.invoked_subcommand in RESUMABLE else "starts anew"
             _fail(f"interrupted; the same command {goes_on}", EXIT_INTERRUPTED)
         except OSError as error:
-            text = disk_error(error)
+            text = disk_error(error) or misplaced(error)
             if text is None:
                 raise
-            _fail(f"failed: {text}", EXIT_FAILED)
+            _fail(f"failed: {text}", EXIT_FAILED if is_disk_full(error) else EXIT_USAGE)
 
 
 def _fail(text: str, code: int) -> None:

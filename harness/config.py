@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchmarks import ROOT
 from harness.errors import UserError, unknown
 
+NAME_PATTERN = r"^[\w.-]+$"
+"""Names that are part of file names."""
+
 
 class Strict(BaseModel):
     """A frozen model that refuses unknown keys."""

@@ -83,10 +83,12 @@ def _devices() -> Iterator[Line]:
 
 def _disk(results: Path) -> Iterator[Line]:
     for name, folder in (("home", paths.home()), ("results", results.absolute())):
-        there = next(path for path in (folder, *folder.parents) if path.is_dir())
+        there = next(path for path in (folder, *folder.parents) if path.exists())
         free = shutil.disk_usage(there).free
-        writable = os.access(there, os.W_OK)
-        text = f"{name} {folder}: {free / 1e9:.1f} GB free" + ("" if writable else ", not writable")
+        writable = there.is_dir() and os.access(there, os.W_OK)
+        text = f"{name} {folder}: {free / 1e9:.1f} GB free" + (
+            "" if writable else f", but {there} cannot be written to"
+        )
         yield Line("disk", text, writable, essential=True)
 
 

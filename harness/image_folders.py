@@ -88,13 +88,22 @@ def list_images(folder: Path, option: str) -> dict[str, Path]:
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise UserError(f"{option} {folder} {found}; a folder of images is needed")
-    paths = [
+    seen = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
+    links = [str(path.relative_to(folder)) for path in seen if path.is_symlink() and not path.is_file()]
+    if links:
+        raise UserError(
+            f"{option} {folder} holds links to folders or to nothing, which are not followed: {some(links)}"
+        )
+    paths = [path for path in seen if path.is_file()]
     if not paths:
         raise UserError(f"{option} {folder} is empty; a folder of images ({', '.join(LOSSLESS)}) is needed")
+    unnamed = [ascii(path.name) for path in paths if not _is_text(path)]
+    if unnamed:
+        raise UserError(f"{option} {folder} holds files whose names are no UTF-8 text: {some(unnamed)}. Rename them")
     foreign = [str(path.relative_to(folder)) for path in paths if path.suffix.lower() not in LOSSLESS + LOSSY]
     if foreign:
         raise UserError(
@@ -107,6 +116,14 @@ def list_images(folder: Path, option: str) -> dict[str, Path]:
             raise UserError(f"{option} {folder} has two images of one name: {images[name].name} and {path.name}")
         images[name] = path
     return images
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def survey(generated: Path, target: Path, mask: Path | None = None) -> Survey:

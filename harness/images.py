@@ -11,6 +11,7 @@ from harness.errors import UserError
 from mrnet import files
 
 if TYPE_CHECKING:
+    import PIL.Image
     from torch import Tensor
 
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
@@ -71,13 +72,20 @@ def read_image(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray
 
 
 def read_upright(path: Path) -> np.ndarray:
-    """A picture of any mode as (H, W, 3) uint8 RGB, turned as its EXIF orientation says. UserError as `read_image`."""
+    """A picture of any 8-bit mode as (H, W, 3) uint8 RGB, turned as its EXIF orientation says.
+
+    UserError as `read_image`, and for pictures with transparent parts: what they hide is nobody's picture.
+    """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    except _UNREADABLE as error:
+            _check_8_bit(path, image)
+            upright = ImageOps.exif_transpose(image)
+            if upright.has_transparency_data and np.array(upright.convert("RGBA"))[..., 3].min() < np.iinfo("u1").max:
+                raise UserError(f"{path} has transparent parts; give it a background")
+            return np.array(upright.convert("RGB"))
+    except (*_UNREADABLE, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -91,7 +99,7 @@ def read_mask(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
         raise UserError(f"{path} is in a lossy format, in which black is not quite black; a mask is a PNG or BMP")
     if pixels.ndim == 3:
         if mode != "RGB" or (pixels != pixels[..., :1]).any():
-            raise UserError(f"{path} is a {mode} image with colours; a mask has one channel, or three equal ones")
+            raise UserError(f"{path} is a {mode} image; a mask has one channel or three equal ones, and no alpha")
         pixels = pixels[..., 0]
     return _of_size(path, (pixels != 0).astype(np.uint8), size_px)
 
@@ -102,9 +110,19 @@ def _read(path: Path) -> tuple[np.ndarray, str]:
 
     try:
         with Image.open(path) as image:
+            _check_8_bit(path, image)
             return np.array(image), image.mode
-    except _UNREADABLE as error:
+    except (*_UNREADABLE, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+
+
+def _check_8_bit(path: Path, image: PIL.Image.Image) -> None:
+    """PIL reads 16-bit colours as 8 bits, and the first frame of several, without a word."""
+    deep = image.mode.startswith(("I", "F")) or any(";16" in str(tile[3]) for tile in image.tile)
+    if deep:
+        raise UserError(f"{path} has more than 8 bits a channel; an 8-bit image is needed")
+    if getattr(image, "n_frames", 1) > 1:
+        raise UserError(f"{path} has {image.n_frames} frames; a single image is needed")
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

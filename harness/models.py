@@ -41,6 +41,11 @@ def load_method(
     resolve.load_plugins(tuple(plugins))
     folder = None if weights is None else _training_folder(weights, results)
     if folder is not None:
+        if setting != Setting():
+            raise UserError(
+                f"{folder} tells itself on which dataset and with which parameters it was trained: leave --dataset, "
+                "--preset and --set out"
+            )
         return _of_training(name, folder, plugins)
     card = _card(name)
     if weights is None and card.learns:
@@ -130,5 +135,7 @@ def _loaded(method: Method, folder: Path, where: Path) -> Method:
     try:
         method.load(folder)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise UserError(f"{where} does not hold weights of {method.card.name} that fit: {error}") from error
+        # a bare file is read through a link in a temporary folder, which means nothing to the user
+        text = str(error).replace(str(folder / MODEL), str(where))
+        raise UserError(f"{where} does not hold weights of {method.card.name} that fit: {text}") from error
     return method

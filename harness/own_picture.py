@@ -12,7 +12,6 @@ folder has such lists). Without "reference" the mask must come from a file.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,9 @@ from mrnet.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from methods.base import Condition
+
+_FARTHEST_PX = 1_000_000
+"""A joint may lie outside its picture, but not beyond any."""
 
 _EXAMPLE = '{"reference": {"head": [212, 80], …}, "target": {"head": [230, 84], …}}'
 
@@ -66,10 +68,10 @@ class Window:
 def read_poses(path: Path, skeleton: Skeleton) -> Poses:
     """The poses of a JSON file. UserError for a file that is none, joint names the skeleton lacks, or no target."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the pose file {path}: {error}") from error
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}. Expected {_EXAMPLE}") from error
     if not isinstance(content, dict) or "target" not in content:
         raise UserError(f'{path} holds no "target" pose. Expected {_EXAMPLE}')
@@ -103,7 +105,7 @@ def _joints(given: Any, skeleton: Skeleton, where: str) -> np.ndarray:
 
 def _point(point: Any, where: str) -> tuple[float, float]:
     numbers = isinstance(point, list) and len(point) == 2 and all(type(value) in (int, float) for value in point)
-    if not numbers or not all(math.isfinite(value) for value in point):
+    if not numbers or not all(abs(value) <= _FARTHEST_PX for value in point):
         raise UserError(f"{where} is {json.dumps(point)}; [x, y] in pixels, or null for a missing joint, is needed")
     return point[0], point[1]
 
@@ -127,8 +129,8 @@ def window_around(poses: Poses, picture_px: tuple[int, int], size_px: tuple[int,
 def condition_of(image: Path, pose: Path, mask: Path | None, info: DatasetInfo) -> tuple[Condition, Window, str]:
     """A condition of one pair at the method's size, the window it shows, and where its mask comes from.
 
-    UserError for unreadable files, a mask of another size than the picture or without a pixel in the window, and where
-    neither a mask nor a reference pose is given.
+    UserError for unreadable files, a mask of another size than the picture or without a pixel in the window, a target
+    pose without a joint there, and where neither a mask nor a reference pose is given.
     """
     import torch
 
@@ -140,6 +142,8 @@ def condition_of(image: Path, pose: Path, mask: Path | None, info: DatasetInfo) 
         raise UserError(f'{pose} has no "reference" pose to draw the person\'s mask from: add it, or give --mask FILE')
     window = window_around(poses, picture.shape[:2], info.size_px)
     target = window.joints(poses.target, info.size_px)
+    if not ((target > -0.5) & (target < np.array(info.size_px[::-1]) - 0.5)).all(axis=1).any():
+        raise UserError(f"no joint of the target pose in {pose} lies in the window {window} of {image}")
     reference = np.full_like(target, np.nan)
     if poses.reference is not None:
         reference = window.joints(poses.reference, info.size_px)

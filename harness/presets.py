@@ -40,7 +40,7 @@ class MethodPreset(Strict):
 class Preset(Strict):
     """A named training budget at one image size."""
 
-    name: str
+    name: str = Field(pattern=config.NAME_PATTERN)
     description: str
     size_px: tuple[int, int] = Field(description="(height, width) of every image, pixels")
     ranked: bool = Field(True, description="false: plumbing only, its numbers are never shown as results")

@@ -35,14 +35,14 @@ def git_state(root: Path = CODE_ROOT) -> Git | None:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     try:
         import git
-
+    except ImportError:
+        return None
+    try:
         # not searched upwards: an installed package may lie inside somebody else's checkout
         with git.Repo(root) as repository:
             commit = repository.head.commit.hexsha
             difference = repository.git.diff("HEAD", "--no-ext-diff", "--binary").encode("utf-8", "surrogateescape")
             untracked = sorted(name for name in repository.untracked_files if name.endswith(_CODE_SUFFIXES))
-    except ImportError:
-        return None
     except (git.exc.GitError, OSError, ValueError):
         # no executable, no repository, no commit yet, or a repository that git refuses to trust
         return None

@@ -14,11 +14,13 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from subprocess import Popen
+from types import FrameType
 
 from harness import cell as stages
 from harness import child, engine, provenance, store
@@ -96,7 +98,7 @@ class _Run:
         self._stopping = threading.Event()
         # torch's number of threads, which scoring sets to one, is the whole process's
         self._scoring_here = threading.Lock()
-        self._started = self._total = 0
+        self._started = self._total = self._interrupts = 0
         self._git = provenance.git_state()
         self._children: set[Popen] = set()
         frames = plan.dataset.frames(plan.preset.size_px)
@@ -107,7 +109,9 @@ class _Run:
         for task in (*self._trainings, *plan.to_do):
             # what is still to do can then be told from the folder alone (`bench status`)
             if not (task.folder / store.SPEC).is_file():
-                self._spec(task).write(task.folder)
+                # another run that just took the folder writes it too, and sweeps what is half written
+                with contextlib.suppress(FileNotFoundError):
+                    self._spec(task).write(task.folder)
 
     @property
     def _trainings(self) -> list[Training]:
@@ -123,23 +127,44 @@ class _Run:
         self._total = len(trainings) + len(self._plan.to_do)
         running: dict[Future, Task] = {executor.submit(self._do, task): task for task in [*ready, *trainings]}
         outcomes: list[Outcome] = []
-        try:
-            while running:
-                finished, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    task, outcome = running.pop(future), future.result()
-                    outcomes.append(outcome)
-                    say(f"{outcome}")
-                    for cell in _waiting_for(task, waiting):
-                        if outcome.end is End.FAILED:
-                            outcomes.append(_given_up(cell))
-                        else:
-                            running[executor.submit(self._do, cell)] = cell
-        except KeyboardInterrupt:
-            self._stop(executor)
-            raise
+        with self._counted_interrupts():
+            try:
+                while running and not self._interrupts:
+                    finished, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        task, outcome = running.pop(future), future.result()
+                        outcomes.append(outcome)
+                        say(f"{outcome}")
+                        for cell in _waiting_for(task, waiting):
+                            if outcome.end is End.FAILED:
+                                outcomes.append(self._given_up(cell))
+                            else:
+                                running[executor.submit(self._do, cell)] = cell
+            finally:
+                # on an error of our own, too, nothing is left running
+                if running:
+                    self._stop(executor)
+        if running:
+            raise KeyboardInterrupt
         executor.shutdown()
         return outcomes
+
+    @contextlib.contextmanager
+    def _counted_interrupts(self) -> Iterator[None]:
+        """Count Ctrl-C and SIGTERM instead of raising wherever they strike: two may come at once, or within a wait."""
+
+        def count(signum: int, frame: FrameType | None) -> None:
+            self._interrupts += 1
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _do(self, task: Task) -> Outcome:
         """One task in a worker's thread: lock its folder, look again, work, keep a failure."""
@@ -169,6 +194,15 @@ class _Run:
                 _write_failure(task.folder, reason)
             return reason
         return ""
+
+    def _given_up(self, cell: Cell) -> Outcome:
+        """A cell whose training failed, unless another run has done it meanwhile."""
+        reason = f"its training failed: {cell.training.folder / store.FAILURE}"
+        with store.held(cell.folder, lambda reason: say(f"{cell.label}: {reason}")):
+            if self._is_done(cell):
+                return Outcome(cell.label, End.CACHED)
+            _write_failure(cell.folder, reason)
+        return Outcome(cell.label, End.FAILED, reason=reason)
 
     def _spec(self, task: Task) -> TrainingSpec | CellSpec:
         """The task's spec; a cell's with the state of the code, which its record will name."""
@@ -218,12 +252,11 @@ class _Run:
             say("stopping after the current step; Ctrl-C again stops now")
         for process in children:
             process.send_signal(signal.SIGINT)
-        try:
-            for process in children:
-                process.wait()
-        except KeyboardInterrupt:
-            for process in children:
-                process.kill()
+        while any(process.poll() is None for process in children):
+            if self._interrupts > 1:
+                for process in children:
+                    process.kill()
+            time.sleep(_POLL_S)
 
 
 def _waiting_for(task: Task, cells: list[Cell]) -> list[Cell]:
@@ -231,12 +264,6 @@ def _waiting_for(task: Task, cells: list[Cell]) -> list[Cell]:
     if not isinstance(task, Training):
         return []
     return [cell for cell in cells if cell.training.spec.key == task.spec.key]
-
-
-def _given_up(cell: Cell) -> Outcome:
-    reason = f"its training failed: {cell.training.folder / store.FAILURE}"
-    _write_failure(cell.folder, reason)
-    return Outcome(cell.label, End.FAILED, reason=reason)
 
 
 def _why(code: int, folder: Path) -> str:

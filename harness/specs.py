@@ -92,10 +92,12 @@ def read_spec(path: Path) -> TrainingSpec | CellSpec:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read the spec {path}: {error}") from error
+        raise UserError(
+            f"cannot read the spec {path}: {error}. Remove {path.parent}: the same `bench run` makes it anew"
+        ) from error
     kinds = {"training": TrainingSpec, "cell": CellSpec}
-    if not isinstance(data, dict) or data.get("kind") not in kinds:
-        raise UserError(f"{path} is no spec: its `kind` is 'training' or 'cell'. `bench run` writes it")
+    if not isinstance(data, dict) or str(data.get("kind")) not in kinds:
+        raise UserError(f"{path} is no spec: its `kind` is 'training' or 'cell'. Remove its folder and run again")
     return config.validate(data, kinds[data["kind"]], str(path))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -55,8 +56,13 @@ def cells(results: Store) -> list[Item]:
 
 
 def disk_bytes(folder: Path) -> int:
-    """Bytes of all files in a folder; 0 where there is none."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """Bytes of all files in a folder; 0 where there is none. Files that go meanwhile, as under a run, do not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            found = path.lstat()
+            total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return total
 
 
 def _training(folder: Path) -> Item:
@@ -95,7 +101,7 @@ def _state(folder: Path, finished: bool) -> tuple[State, str]:
     if store.is_running(folder):
         return State.RUNNING, ""
     if (folder / store.FAILURE).is_file():
-        return State.FAILED, str(store.read_json(folder / store.FAILURE).get("reason", "no reason was kept"))
+        return State.FAILED, str(_failure(folder).get("reason", "no reason was kept"))
     return (State.DONE if finished else State.TO_DO), ""
 
 
@@ -114,7 +120,8 @@ def lines(results: Store, home: Path, log_lines: int = LOG_LINES) -> Iterator[st
         for item in items:
             yield f"  {item.state.value:8}{item.label}  {item.detail}  ({item.folder.name}, {megabytes(item.bytes)})"
             if item.state is State.FAILED:
-                yield from (f"            {line}" for line in _failure_log(item.folder)[-log_lines:] if log_lines)
+                kept = [line for line in _failure(item.folder).get("log_tail", []) if line.strip()]
+                yield from (f"            {line}" for line in kept[-log_lines:] if log_lines)
     parts = {name: disk_bytes(results.root / name) for name in ("models", "cells", "pairs", "report")}
     yield "disk: " + ", ".join(f"{name} {megabytes(size)}" for name, size in parts.items())
     parts = {name: disk_bytes(home / name) for name in ("data", "cache", "weights")}
@@ -123,12 +130,11 @@ def lines(results: Store, home: Path, log_lines: int = LOG_LINES) -> Iterator[st
         yield "the same `bench run` goes on with what is to do and tries again what failed"
 
 
-def _failure_log(folder: Path) -> list[str]:
+def _failure(folder: Path) -> dict:
     try:
-        kept = store.read_json(folder / store.FAILURE).get("log_tail", [])
-    except json.JSONDecodeError:
-        kept = []
-    return [line for line in kept if line.strip()]
+        return store.read_json(folder / store.FAILURE)
+    except UserError as error:
+        return {"reason": str(error)}
 
 
 def _counts(items: list[Item]) -> str:

@@ -115,10 +115,12 @@ def has_record(cell: Path, protocol: str, score_key: str) -> bool:
 
 
 def has_scores(cell: Path, protocol: str, score_key: str) -> bool:
-    """Whether the cell's scores are there under exactly this protocol."""
+    """Whether the cell's scores are there under exactly this protocol; damaged ones are not."""
     path = scores_path(cell, protocol)
-    side = path.with_suffix(".json")
-    return path.is_file() and side.is_file() and json.loads(side.read_text(encoding="utf-8"))["score_key"] == score_key
+    try:
+        return path.is_file() and read_json(path.with_suffix(".json")).get("score_key") == score_key
+    except UserError:
+        return False
 
 
 def log_tail(folder: Path, lines: int = LOG_TAIL_LINES) -> list[str]:
@@ -128,8 +130,14 @@ def log_tail(folder: Path, lines: int = LOG_TAIL_LINES) -> list[str]:
 
 
 def read_json(path: Path) -> dict:
-    """A JSON file's content, or {} where the file is absent."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """A JSON file's object, or {} where the file is absent. UserError for a damaged one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}. Remove it and run the same command again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is damaged: it holds no object. Remove it and run the same command again")
+    return content
 
 
 @contextmanager

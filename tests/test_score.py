@@ -230,7 +230,7 @@ def break_it(folder, how):
         ("no mask", "clip0/0: no mask"),
         ("mask of another size", "0.png is 64×32; 64×64 is needed"),
         ("lossy mask", "0.jpg is in a lossy format"),
-        ("coloured mask", "0.png is a RGB image with colours"),
+        ("coloured mask", "0.png is a RGB image; a mask has one channel or three equal ones"),
         ("empty mask", "pair clip0/0: the mask is empty"),
     ],
 )

@@ -29,7 +29,8 @@ def clean(
     from harness.status import megabytes
     from harness.store import opened
 
-    found = cleaning.find(opened(results), paths.home())
+    store, home = opened(results), paths.home()
+    found = cleaning.find(store, home)
     if not found:
         typer.echo("nothing to remove")
         return
@@ -42,5 +43,6 @@ def clean(
     if not (yes or typer.confirm(f"Remove {total}?", default=False)):
         typer.echo("nothing removed")
         return
-    cleaning.remove(found)
-    typer.echo(f"removed {total}")
+    gone = cleaning.remove(found, store, home)
+    kept = f"; {len(found) - len(gone)} are in use by now" if len(gone) < len(found) else ""
+    typer.echo(f"removed {len(gone)} of them, {megabytes(sum(item.bytes for item in gone))}{kept}")

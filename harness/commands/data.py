@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.errors import UserError
+from harness.errors import UserError, check_output
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: fetch, check, look at, write pair lists.")
 
@@ -76,6 +76,7 @@ def show(
     from harness.images import write_png
 
     path = out or Path("results") / f"{name}-sheet.png"
+    check_output(path, "--out", ".png")
     dataset = datasets.get(name, data_root)
     write_png(path, contact_sheet.draw(dataset.frames((size, size)), columns))
     typer.echo(f"{contact_sheet.LEGEND} ({dataset.citation})", err=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.errors import UserError
 from harness.report import DEFAULT_ROWS, DEFAULT_SEED, FORMATS
 
 
@@ -49,6 +50,8 @@ def report(
     from harness.report.console import print_table
 
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    if not wanted:
+        raise UserError(f"--format {formats!r} names no format. Valid: {', '.join(FORMATS)}")
     for paths in write_all(
         results, out, dataset, protocol,
         split=split, preset=preset, pairs=pairs, formats=wanted, rows=rows, seed=seed,

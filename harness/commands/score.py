@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from harness.errors import check_output
+
 if TYPE_CHECKING:
     from harness.records import FolderRecord
 
@@ -46,6 +48,8 @@ def score(
     from harness.weights import WeightStore
     from mrnet import files
 
+    check_output(json, "--json")
+    check_output(csv, "--csv")
     record, pairs = score_folders(
         generated, target, mask, load_protocol(protocol), WeightStore(extra_dir=weights_dir), allow_missing
     )
@@ -75,7 +79,8 @@ def _table(record: FolderRecord) -> str:
         elif value.std is not None:
             spread = f"± {value.std:.{info.decimals}f}"
         small |= value.small
-        shown = f"{value.mean:.{info.decimals}f}{'†' if value.small else ''}"
+        mean = round(value.mean, info.decimals) + 0.0  # no -0.00
+        shown = f"{mean:.{info.decimals}f}{'†' if value.small else ''}"
         rows.append((f"{info.label_with_unit} {info.arrow}", shown, spread, value.n))
     height, width = record.size_px
     lines = [

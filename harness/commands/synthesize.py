@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.errors import CellFailed
+from harness.errors import CellFailed, check_output
 
 
 def synthesize(
@@ -54,6 +54,7 @@ def synthesize(
     from harness.store import Store
     from harness.synthesis import ContractBroken, image_of
 
+    check_output(out, "--out", ".png")
     setting = Setting(dataset, preset, tuple(overrides or ()))
     loaded = load_method(method, weights, Store(results), setting, tuple(plugin or ()))
     condition, window, source = condition_of(image, pose, mask, loaded.info)

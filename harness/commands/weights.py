@@ -53,7 +53,8 @@ def fetch(
     """
     from harness.weights import DEMO_ASSETS, WeightStore
 
-    store = WeightStore(folder=weights_dir)
+    # with a folder named, that is where the files are wanted, whatever BENCH_WEIGHTS holds
+    store = WeightStore(folder=weights_dir, extra_dir=weights_dir)
     wanted = names or list(DEMO_ASSETS)
     fetched = store.fetch(wanted)
     for name in dict.fromkeys(wanted):

@@ -88,7 +88,7 @@ class SetConstants(Strict):
 class Protocol(Strict):
     """A named set of metrics and all their constants."""
 
-    name: str
+    name: str = Field(pattern=config.NAME_PATTERN)
     version: int = Field(ge=1)
     title: str
     pairs: tuple[PairMetric, ...] = Field(min_length=1, description="pair metrics, in the order of columns")
