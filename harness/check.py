@@ -1,8 +1,9 @@
 """`bench check`: a method held to the contract (DESIGN §3), in this process, on the synthetic set at reduced width.
 
 Every clause is tried, not read: trainings of a few steps under several seeds and random states, one of them interrupted
-and resumed, one in a home folder whose test targets, images and masks, are noise: whatever a method can reach of a
-target, through its arguments or through the cache on disk, would show in its images.
+and resumed. Blindness is tried last, once all else holds: the method is trained again in a home folder whose test
+targets, images and masks, are noise, and in a process of its own, so that nothing it remembers helps: whatever it can
+reach of a target, through its arguments or through the cache on disk, shows in its images.
 The set's variant is one that `bench` draws nowhere else, so that no other cache holds the true targets.
 """
 
@@ -10,9 +11,11 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,21 +24,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness import cache, synthesis
+from harness import cache, resolve, synthesis
 from harness.arithmetic import exact_float32
 from harness.datasets.synthetic import Synthetic
 from harness.errors import UserError
 from harness.pairs import PairData, PairList
+from harness.provenance import CODE_ROOT
 from harness.stand_ins import StandInWeights
 from methods import registry
 from methods.base import Condition, FitContext, Method, Synthesis, TrainingSchedule
 from methods.card import MethodCard, supports
 from mrnet.skeletons import PENN13, SKELETONS
 
+BLINDNESS = "sees nothing of the target"
+BLIND_IMAGES = "blind.npy"
+
 VARIANT = 1
 SPLIT = "time"
-LAST_REFERENCE = 7  # test frames up to here are references, later ones targets, so that targets can be noise
-PAIRS_A_CLIP = 2
+FRAMES_APART = 2
 LEAST_SIDE_PX = 32
 SCHEDULE = TrainingSchedule(steps=5, batch_size=2, learning_rate=1e-3, checkpoint_every=2)
 INTERRUPT_AFTER = 3  # steps: between two checkpoints
@@ -74,60 +80,83 @@ def dataset_for(card: MethodCard) -> tuple[Synthetic, tuple[int, int]]:
     return dataset, (side, side)
 
 
-def check(card: MethodCard) -> Iterator[Finding]:
-    """Every clause that applies to the method, as it is tried; where it cannot even train, nothing else is."""
-    dataset, size_px = dataset_for(card)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bench-check-") as folder:
-            yield from _Checkup(card, dataset, size_px, Path(folder)).findings()
-    finally:
-        torch.set_num_threads(threads)
+def check(card: MethodCard, plugins: Sequence[Path] = ()) -> Iterator[Finding]:
+    """Every clause that applies to the method, as it is tried; where it cannot even train, nothing else is.
+
+    plugins: the files that define methods, for the process in which blindness is tried.
+    """
+    with _one_thread(), tempfile.TemporaryDirectory(prefix="bench-check-") as folder:
+        yield from _Checkup(card, Path(folder), plugins).findings()
+
+
+def write_blind_images(name: str, plugins: Sequence[str], folder: str) -> None:
+    """Train a method where the test targets are noise, and write its images to `blind.npy` in an existing folder."""
+    resolve.load_plugins(tuple(map(Path, plugins)))
+    with _one_thread():
+        checkup = _Checkup(registry.card(name), Path(folder), (), noise=True)
+        np.save(Path(folder) / BLIND_IMAGES, checkup.first_images().numpy())
 
 
 class _Checkup:
     """One method's check in one temporary folder."""
 
-    def __init__(self, card: MethodCard, dataset: Synthetic, size_px: tuple[int, int], folder: Path):
-        self._card, self._dataset, self._size_px, self._folder = card, dataset, size_px, folder
+    def __init__(self, card: MethodCard, folder: Path, plugins: Sequence[Path], noise: bool = False):
+        self._card, self._folder, self._plugins = card, folder, plugins
+        self._dataset, self._size_px = dataset, size_px = dataset_for(card)
         self._parameters = reduced_parameters(card)
         self._weights = StandInWeights()
         self._test_pairs = _test_pairs(dataset, size_px)
         with _at_home(folder / "home"):
             self._train, self._test = self._data()
+            if noise:
+                _noise_over_the_unseen(dataset, size_px, self._test_pairs)
         self._random_states = iter(range(1, 1 << 30))
         self._trainings = iter(range(1 << 30))
         self._method: Method
         self._images: Tensor
 
     def findings(self) -> Iterator[Finding]:
-        first = self._try("trains" if self._card.learns else "is built", self._first)
-        yield first
-        if first.problem is not None:
-            return
-        shape = self._try("gives one image a pair, of the size asked for, finite, in [-1, 1]", self._shape)
-        yield shape
-        if shape.problem is not None:
-            return
-        yield self._try("leaves the condition as it was", self._condition_unchanged)
-        yield self._try("returns its passes in order, the last one as its image", self._passes)
-        yield self._try("gives the same images the second time, whatever other random numbers were drawn", self._again)
-        yield self._try("gives a pair the same image in any batch and place", self._any_batch)
-        if self._card.learns:
-            yield self._try("another seed trains another model", self._other_seed)
-            yield self._try("is the same after save and load", self._save_and_load)
-            yield self._try("refuses to load what is not there", self._strict_load)
-            yield self._try("resumed after an interruption, ends as if there had been none", self._resume)
-        yield self._try("sees nothing of the target", self._blind)
+        """Each clause as it is tried: nothing after one of the first two that is broken, blindness once all hold."""
+        basic = (
+            ("trains" if self._card.learns else "is built", self._first),
+            ("gives one image a pair, of the size asked for, finite, in [-1, 1]", self._shape),
+        )
+        others = (
+            ("leaves the condition as it was", self._condition_unchanged),
+            ("returns its passes in order, the last one as its image", self._passes),
+            ("gives the same images the second time, whatever other random numbers were drawn", self._again),
+            ("gives a pair the same image in any batch and place", self._any_batch),
+        )
+        of_learning = (
+            ("another seed trains another model", self._other_seed),
+            ("is the same after save and load", self._save_and_load),
+            ("refuses to load what is not there", self._strict_load),
+            ("resumed after an interruption, ends as if there had been none", self._resume),
+        )
+        for clause, work in basic:
+            finding = self._try(clause, work)
+            yield finding
+            if finding.problem is not None:
+                return
+        found = []
+        for clause, work in (*others, *(of_learning if self._card.learns else ())):
+            found.append(self._try(clause, work))
+            yield found[-1]
+        if all(finding.problem is None for finding in found):
+            yield self._try(BLINDNESS, self._blind)
+
+    def first_images(self) -> Tensor:
+        """Images of a first training, (N, 3, H, W)."""
+        with _at_home(self._folder / "home"):
+            return self._synthesize(self._trained())
 
     def _try(self, clause: str, work: Callable[[], None]) -> Finding:
         try:
             with _at_home(self._folder / "home"):
                 work()
-        except Broken as problem:
+        except (Broken, synthesis.ContractBroken) as problem:
             return Finding(clause, str(problem))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Finding(clause, f"{type(error).__name__}: {error} ({_place(error)})")
         return Finding(clause, None)
 
@@ -174,7 +203,7 @@ class _Checkup:
         ):
             images = torch.empty_like(self._images)
             for block in blocks:
-                images[block] = self._answer(self._method, self._test.conditions(block)).image
+                images[block] = self._answer(self._method, self._test.conditions(block)).image.float().cpu()
             moved = (images - self._images).abs().flatten(1).amax(dim=1)
             if float(moved.max()) > BATCH_TOLERANCE:
                 index = int(moved.argmax())
@@ -188,8 +217,14 @@ class _Checkup:
         self._equal(self._synthesize(self._trained()), "built and trained twice with one seed, it")
 
     def _other_seed(self) -> None:
-        if torch.equal(self._synthesize(self._trained(seed=1)), self._images):
-            raise Broken("seeds 0 and 1 give the same images to the last bit: context.seed is not used")
+        same = torch.equal(self._synthesize(self._trained(seed=1)), self._images)
+        if same and self._card.seeded:
+            raise Broken(
+                "seeds 0 and 1 give the same images to the last bit: context.seed is not used. A training that draws "
+                "nothing says so on its card: seeded=False"
+            )
+        if not same and not self._card.seeded:
+            raise Broken("seeds 0 and 1 give other images, though the card says seeded=False")
 
     def _save_and_load(self) -> None:
         folder = self._new_folder()
@@ -220,10 +255,16 @@ class _Checkup:
             raise Broken("fit goes on after it was asked to stop")
 
     def _blind(self) -> None:
-        with _at_home(self._folder / "blind"):
-            self._train, self._test = self._data()
-            _noise_over_targets(self._dataset, self._size_px, self._test_pairs)
-            self._equal(self._synthesize(self._trained()), "with noise in place of the targets, it")
+        folder = self._folder / "blind"
+        folder.mkdir()
+        words = (self._card.name, [str(Path(path).absolute()) for path in self._plugins], str(folder))
+        script = f"from harness.check import write_blind_images; write_blind_images(*{words!r})"
+        # started where our packages lie, so that a user's own ./methods cannot shadow them
+        done = subprocess.run([sys.executable, "-c", script], cwd=CODE_ROOT, capture_output=True, text=True)
+        if done.returncode or not (folder / BLIND_IMAGES).is_file():
+            raise Broken(f"in a process of its own it fails: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
+        images = torch.from_numpy(np.load(folder / BLIND_IMAGES))
+        self._equal(images, "with noise in place of the targets, it")
 
     # ---- how
 
@@ -252,7 +293,7 @@ class _Checkup:
 
     def _answer(self, method: Method, condition: Condition) -> Synthesis:
         with exact_float32():
-            return method.synthesize(condition)
+            return synthesis.answer(method, condition)
 
     def _whole(self) -> Condition:
         return self._test.conditions(range(len(self._test)))
@@ -294,25 +335,38 @@ class _StepCounter:
 
 
 def _test_pairs(dataset: Synthetic, size_px: tuple[int, int]) -> PairList:
-    """A few test pairs of every clip whose targets are nobody's reference."""
+    """Test pairs of every clip, each reference with the target two frames on, which is nobody's reference."""
     pairs = dataset.pair_list(SPLIT, "test", size_px)
-    by_clip: dict[str, list] = {}
-    for pair in pairs.pairs:
-        if int(pair.reference[-2:]) <= LAST_REFERENCE < int(pair.target[-2:]):
-            by_clip.setdefault(pair.reference[:-3], []).append(pair)
-    return replace(pairs, pairs=tuple(pair for found in by_clip.values() for pair in found[:: 4 // PAIRS_A_CLIP]))
+
+    def number(frame_id: str) -> int:
+        return int(frame_id.rpartition("/")[2])
+
+    chosen = (pair for pair in pairs.pairs if number(pair.target) - number(pair.reference) == FRAMES_APART)
+    return replace(pairs, pairs=tuple(chosen))
 
 
-def _noise_over_targets(dataset: Synthetic, size_px: tuple[int, int], pairs: PairList) -> None:
-    """Replace images and masks of the pairs' targets by noise in the frame cache of the present home folder."""
+def _noise_over_the_unseen(dataset: Synthetic, size_px: tuple[int, int], pairs: PairList) -> None:
+    """Put noise over images and masks, in the frame cache of the present home folder, of every frame that a method may
+    not see: the targets, and all others that are neither trained on nor anybody's reference."""
     folder = cache.folder(dataset.name, dataset.fingerprint(size_px), size_px)
-    index = dataset.frames(size_px).index
-    targets = sorted({index(pair.target) for pair in pairs.pairs})
+    seen = {*dataset.partitions(SPLIT).train, *(pair.reference for pair in pairs.pairs)}
+    unseen = [index for index, frame in enumerate(dataset.frame_ids()) if frame not in seen]
     generator = np.random.Generator(np.random.PCG64(0))
     for name, top in (("images.npy", 256), ("masks.npy", 2)):
         array = np.load(folder / name, mmap_mode="r+")
-        array[targets] = generator.integers(0, top, (len(targets), *array.shape[1:]), dtype=np.uint8)
+        array[unseen] = generator.integers(0, top, (len(unseen), *array.shape[1:]), dtype=np.uint8)
         array.flush()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """At these sizes threads only wait for each other; and sums come out the same in every process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

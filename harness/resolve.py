@@ -26,9 +26,9 @@ def load_plugins(paths: tuple[Path, ...]) -> None:
     for path in paths:
         try:
             registry.load_plugin(path)
-        except (OSError, ValueError) as error:
+        except (OSError, registry.NotAPlugin) as error:
             raise UserError(str(error)) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"plugin {path} cannot be imported: {type(error).__name__}: {error}") from error
 
 
@@ -152,6 +152,8 @@ class _Resolver:
     def cells(self, card: MethodCard) -> list[Cell]:
         """One cell a seed of a method that learns; one of any other."""
         seeds = tuple(dict.fromkeys(self._plan.request.seeds)) if card.learns else (None,)
+        if not card.seeded:
+            seeds = seeds[:1]
         fits, reason = supports(card, self._plan.info)
         if not fits:
             return [Cell(card.name, seed, Status.BLOCKED, reason) for seed in seeds]

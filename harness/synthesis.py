@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import images
+from methods.base import Synthesis
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +20,22 @@ RANGE_TOLERANCE = 1e-2
 
 class ContractBroken(Exception):
     """A method's image is not what the contract asks for; the text says how."""
+
+
+def answer(method: Method, condition: Condition) -> Synthesis:
+    """What the method gives for a condition. ContractBroken where that is no Synthesis with an image of floats."""
+    from torch import Tensor
+
+    try:
+        found = method.synthesize(condition)
+    except SystemExit as error:
+        raise ContractBroken("synthesize calls sys.exit") from error
+    if not isinstance(found, Synthesis):
+        raise ContractBroken(f"synthesize gave a {type(found).__name__}; a methods.base.Synthesis is needed")
+    if not isinstance(found.image, Tensor) or not found.image.is_floating_point():
+        kind = found.image.dtype if isinstance(found.image, Tensor) else type(found.image).__name__
+        raise ContractBroken(f"synthesize gave an image of {kind}; a tensor of floats is needed")
+    return found
 
 
 def problem(image: Tensor, count: int, size_px: tuple[int, int]) -> str | None:
@@ -39,7 +56,7 @@ def problem(image: Tensor, count: int, size_px: tuple[int, int]) -> str | None:
 
 def image_of(method: Method, condition: Condition) -> np.ndarray:
     """(H, W, 3) uint8, the method's image for a condition of one pair. Raises ContractBroken."""
-    image = method.synthesize(condition).image
+    image = answer(method, condition).image
     wrong = problem(image, 1, method.info.size_px)
     if wrong is not None:
         raise ContractBroken(f"{method.card.name}: {wrong}")

@@ -30,6 +30,7 @@ class MethodCard:
 
     version: raised by hand whenever the same inputs would give other outputs; part of the training key.
     learns: whether `fit` must run (or weights be given) before `synthesize`.
+    seeded: whether `fit` draws random numbers; false where every seed gives the same model, which is then trained once.
     parameters: every parameter with its default; an override of an unknown name is an error.
     reduced: overrides of parameters that make the method small, for `bench check`.
     weight_parameters: names of parameters whose value names a pretrained asset that `fit` needs (empty value: none).
@@ -46,6 +47,7 @@ class MethodCard:
     licence: str
     version: int
     learns: bool = True
+    seeded: bool = True
     parameters: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     reduced: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     weight_parameters: tuple[str, ...] = ()
@@ -54,6 +56,11 @@ class MethodCard:
     min_size_px: int = 1
     skeletons: tuple[str, ...] = ()
     privileged: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("version", "size_multiple", "min_size_px"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"the card of {self.name}: {name} is at least 1, not {getattr(self, name)}")
 
     def assets(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
         """Names of the pretrained assets that training with these parameters needs."""

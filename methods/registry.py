@@ -25,6 +25,10 @@ _BUILTIN: dict[str, tuple[MethodCard, str]] = {
 _PLUGINS: dict[str, type[Method]] = {}
 
 
+class NotAPlugin(ValueError):
+    """A file that defines no method, or one under a name that is taken."""
+
+
 class UnknownName(LookupError):
     """An unknown method or parameter; the text holds did-you-mean and the valid names."""
 
@@ -83,11 +87,13 @@ def build(name: str, info: DatasetInfo, parameters: Mapping[str, object]) -> Met
 def load_plugin(path: Path) -> list[str]:
     """Import a Python file and register every Method class defined in it; returns their names.
 
-    Raises FileNotFoundError, or ValueError when the file defines no method or takes a built-in method's name.
+    Raises FileNotFoundError, NotAPlugin, and whatever the file itself raises.
     """
     path = Path(path).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"plugin {path} is not a file; --plugin expects a Python file that defines a Method")
+    if path.suffix != ".py":
+        raise NotAPlugin(f"plugin {path} is no Python file: its name must end in .py")
     module_name = f"_bench_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     module = importlib.util.module_from_spec(spec)
@@ -102,9 +108,9 @@ def load_plugin(path: Path) -> list[str]:
         and hasattr(kind, "card")
     ]
     if not found:
-        raise ValueError(f"plugin {path} defines no subclass of methods.base.Method with a card")
+        raise NotAPlugin(f"plugin {path} defines no subclass of methods.base.Method with a card")
     for kind in found:
         if kind.card.name in _BUILTIN:
-            raise ValueError(f"plugin {path}: the name '{kind.card.name}' belongs to a built-in method; choose another")
+            raise NotAPlugin(f"plugin {path}: the name '{kind.card.name}' belongs to a built-in method; choose another")
         _PLUGINS[kind.card.name] = kind
     return [kind.card.name for kind in found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,23 @@ class Peeks(Honest):
             place = int((frames - reference).abs().flatten(1).sum(dim=1).argmin())
             image[index] = 0.9 * image[index] + 0.1 * frames[min(place + 2, len(frames) - 1)]
         return Synthesis(image=image)
+
+
+@cache
+def first_seen() -> np.ndarray:
+    """All frames, from the cache of whichever home folder was first."""
+    (cached,) = (paths.home() / "cache").glob("*/*/images.npy")
+    return np.array(np.load(cached))
+
+
+class Remembers(Honest):
+    """Looks once and keeps what it saw in memory, so that noise put there later comes too late."""
+
+    card = card("remembers")
+
+    def synthesize(self, condition: Condition) -> Synthesis:
+        brightness = torch.from_numpy(first_seen().mean(axis=(1, 2, 3), dtype=np.float32)) / 127.5 - 1
+        return Synthesis(image=0.9 * super().synthesize(condition).image + 0.1 * brightness[9])
 
 
 class PeeksWhenTrained(Honest):
@@ -266,6 +284,39 @@ class PassesBackwards(Honest):
     def synthesize(self, condition: Condition) -> Synthesis:
         image = super().synthesize(condition).image
         return Synthesis(image=image, passes=(image, image * 0.5))
+
+
+class Bare(Honest):
+    """Returns the tensor itself."""
+
+    card = card("bare")
+
+    def synthesize(self, condition: Condition) -> Synthesis:
+        return super().synthesize(condition).image
+
+
+class Whole(Honest):
+    """Returns whole numbers."""
+
+    card = card("whole")
+
+    def synthesize(self, condition: Condition) -> Synthesis:
+        return Synthesis(image=super().synthesize(condition).image.round().long())
+
+
+class Quits(Honest):
+    """Ends the process instead of answering."""
+
+    card = card("quits")
+
+    def synthesize(self, condition: Condition) -> Synthesis:
+        raise SystemExit(0)
+
+
+class SaysUnseeded(Honest):
+    """Its card denies that its training draws random numbers."""
+
+    card = replace(card("says_unseeded"), seeded=False)
 
 
 class Crashes(Honest):

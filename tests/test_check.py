@@ -9,6 +9,7 @@ import pytest
 import torch
 from broken_methods import Honest
 from small_run import PLUGIN as SMALL_METHODS
+from small_run import bench
 from typer.testing import CliRunner
 
 from harness.check import check, dataset_for
@@ -21,8 +22,20 @@ from mrnet.skeletons import FOOTAGE18
 
 PLUGIN = Path(__file__).with_name("broken_methods.py")
 
+CARD = """
+from methods.base import Method
+from methods.card import MethodCard
+
+class Odd(Method):
+    card = MethodCard("odd", "Odd", "", "", 2026, "MIT", 1, {})
+
+    def synthesize(self, condition):
+        ...
+"""
+
 BROKEN = {
     "peeks": ("sees nothing of the target", "noise in place of the targets"),
+    "remembers": ("sees nothing of the target", "noise in place of the targets"),
     "peeks_when_trained": ("sees nothing of the target", "noise in place of the targets"),
     "reorders": ("any batch and place", "alone differs by"),
     "depends_on_batch": ("any batch and place", "alone differs by"),
@@ -41,10 +54,14 @@ BROKEN = {
     "one_too_few": ("one image a pair", "(7, 3, 32, 32), expected (8, 3, 32, 32)"),
     "not_finite": ("finite", "not finite"),
     "passes_backwards": ("passes in order", "the last of `passes`"),
+    "bare": ("one image a pair", "gave a Tensor; a methods.base.Synthesis is needed"),
+    "whole": ("one image a pair", "an image of torch.int64; a tensor of floats"),
+    "quits": ("one image a pair", "calls sys.exit"),
+    "says_unseeded": ("another seed", "though the card says seeded=False"),
     "crashes": ("trains", "RuntimeError: the wheels came off (broken_methods.py:"),
 }
 # a method that draws anew each time cannot be the same after anything
-FOLLOW = {"restless": 5, "starts_anywhere": 3}
+FOLLOW = {"restless": 4, "starts_anywhere": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,13 +70,26 @@ def plugged():
 
 
 def findings(name):
-    return list(check(registry.card(name)))
+    return list(check(registry.card(name), (PLUGIN,)))
 
 
 def test_an_honest_method_keeps_every_clause():
     found = findings("honest")
     assert len(found) == 11
     assert not [finding for finding in found if finding.problem]
+
+
+def test_a_training_that_draws_nothing_says_so_and_is_trained_once(tmp_path):
+    registry.load_plugin(SMALL_METHODS)
+    exact = registry._PLUGINS["tiny"]
+    assert [finding.clause for finding in check(exact.card, (SMALL_METHODS,)) if finding.problem] == []
+    result = bench(tmp_path, "tiny,looped", "--seeds", "0,1", "--plan")
+    assert result.output.count("train looped seed") == 2 and result.output.count("train tiny seed") == 1
+
+
+def test_blindness_is_tried_last_and_where_all_else_holds():
+    assert findings("honest")[-1].clause == "sees nothing of the target"
+    assert "sees nothing of the target" not in {finding.clause for finding in findings("reorders")}
 
 
 def test_mrnet_keeps_every_clause():
@@ -98,10 +128,20 @@ def test_the_command_tells_and_ends_with_1_where_a_clause_is_broken():
     [
         (["mrnte"], "Did you mean 'mrnet'"),
         (["copy"], "copy is a control"),
-        (["picky_size", "--plugin", str(SMALL_METHODS.with_name("absent.py"))], "absent.py is not a file"),
+        (["x", "--plugin", str(SMALL_METHODS.with_name("absent.py"))], "absent.py is not a file"),
+        (["x", "--plugin", "PYTHON:x = ("], "cannot be imported: SyntaxError"),
+        (["x", "--plugin", "PYTHON:raise SystemExit(0)"], "cannot be imported: SystemExit"),
+        (["x", "--plugin", "TEXT:x"], "its name must end in .py"),
+        (["x", "--plugin", "CARD:size_multiple=0"], "size_multiple is at least 1, not 0"),
+        (["odd", "--plugin", "CARD:reduced={'depth': 3}"], "the card of odd: unknown parameter of odd 'depth'"),
     ],
 )
-def test_wrong_use(arguments, words):
+def test_wrong_use(tmp_path, arguments, words):
+    kind, _, content = arguments[-1].partition(":")
+    if content:
+        path = tmp_path / ("plugin.txt" if kind == "TEXT" else "plugin.py")
+        path.write_text(CARD.format(content) if kind == "CARD" else content)
+        arguments = [*arguments[:-1], str(path)]
     result = CliRunner().invoke(app, ["check", *arguments])
     assert result.exit_code == 2 and words in result.output
 

@@ -190,7 +190,7 @@ def test_a_folder_one_may_not_write_to_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr("harness.cache.open_or_build", forbidden)
     result = bench(tmp_path, "copy")
-    assert result.exit_code == 1 and "not permitted at /protected/results (Permission denied)" in result.output
+    assert result.exit_code == 2 and "not permitted at /protected/results (Permission denied)" in result.output
 
 
 def test_commands_name_what_they_lack():

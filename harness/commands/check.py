@@ -50,12 +50,14 @@ def check(
     shown = " ".join(f"{name}={value}" for name, value in parameters.items())
     typer.echo(f"{card.name} ({card.title}), {height}×{width} px" + (f", {shown}" if shown else ""))
     findings = []
-    for finding in contract.check(card):
+    for finding in contract.check(card, tuple(plugin or ())):
         findings.append(finding)
         typer.echo(f"  {'holds ' if finding.problem is None else 'BROKEN'}  {finding.clause}")
         if finding.problem is not None:
             typer.echo(f"          {finding.problem}")
     broken = sum(finding.problem is not None for finding in findings)
+    if broken and findings[-1].clause != contract.BLINDNESS:
+        typer.echo(f"  not tried yet, for all before must hold: {contract.BLINDNESS}")
     seconds = time.monotonic() - start_s
     typer.echo(f"{len(findings) - broken} clauses hold, {broken} broken ({seconds:.0f} s)")
     if broken:
