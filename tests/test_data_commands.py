@@ -1,5 +1,7 @@
 """`bench data` and `bench weights` as a user types them."""
 
+import shutil
+
 import pytest
 from typer.testing import CliRunner
 
@@ -65,6 +67,14 @@ def test_weights_list_shows_source_licence_and_command(empty_home):
 def test_weights_fetch_and_check(weights_here):
     assert run(weights.app, "fetch").count("nothing to do") == 3
     assert "alexnet: good" in run(weights.app, "check", "alexnet")
+
+
+def test_weights_are_fetched_into_the_folder_that_is_named(weights_here, tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_WEIGHTS", str(weights_here.folder))
+    here = weights_here.path("alexnet")
+    monkeypatch.setattr("harness.weights.fetch_members", lambda wanted: [shutil.copy(here, path) for _, path in wanted])
+    output = run(weights.app, "fetch", "alexnet", "--weights-dir", str(tmp_path))
+    assert (tmp_path / here.name).is_file() and str(tmp_path / here.name) in output
 
 
 def test_weights_check_reports_every_problem(empty_home, tmp_path):

@@ -15,7 +15,7 @@ from harness.cli import app
 from harness.locks import locked
 from harness.records import read_record
 from harness.status import State
-from harness.store import CHILD_LOCK, DONE, LOCK, Store, opened
+from harness.store import CHILD_LOCK, DONE, FAILURE, LOCK, Store, opened
 from harness.weights import WeightStore
 from mrnet import files
 
@@ -109,6 +109,9 @@ def test_a_damaged_spec_is_shown_and_keeps_nothing_else_from_showing(folder):
     (cell(folder, "looped") / "record-pairs-only.json").write_text("{")
     text = run("status", "--results", folder / "results").output
     assert "record-pairs-only.json is not a record" in text and "cells: 3 failed" in text
+    (cell(folder, "broken") / FAILURE).write_text("{")
+    assert "failure.json is damaged" in run("status", "--results", folder / "results").output
+    assert run("clean", "--results", folder / "results", "--dry-run").exit_code == 0
 
 
 # ---- clean
@@ -190,6 +193,16 @@ def test_clean_asks_first(folder, empty_home):
     assert record.n == 4, "a record needs neither model nor training"
 
 
+def test_what_a_run_took_up_meanwhile_stays(folder):
+    results, home = Store(folder / "results"), folder / "home"
+    before = cell(folder, "looped")
+    before.rename(folder / "aside")
+    items = cleaning.find(results, home)
+    assert [item.path for item in items] == [model(folder, "looped")]
+    (folder / "aside").rename(before)
+    assert cleaning.remove(items, results, home) == [] and model(folder, "looped").is_dir()
+
+
 def test_leftovers_are_told_by_their_name(tmp_path):
     with pytest.raises(OSError), files.replacing(tmp_path / "a.png") as temporary:
         temporary.write_bytes(b"x")
@@ -237,6 +250,12 @@ def test_doctor_sees_what_is_here_and_what_is_damaged(weights, tmp_path):
     lines = examined(tmp_path, WeightStore(weights.folder, extra_dir=tmp_path))
     assert "has SHA-256" in about(lines, "weights", "alexnet").text
     assert not about(lines, "weights", "alexnet").good and not about(lines, "protocols", "offline-v1").good
+
+
+def test_doctor_sees_that_a_place_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").write_text("x")
+    result = run("doctor", "--results", tmp_path / "file" / "results")
+    assert result.exit_code == 1 and f"{tmp_path / 'file'} cannot be written to" in result.output
 
 
 def test_doctor_ends_with_1_where_nothing_could_run(monkeypatch, tmp_path):

@@ -172,6 +172,18 @@ def test_a_second_interrupt_stops_now(tmp_path):
     assert not Path(f"/proc/{child}").exists() or "\nState:\tZ" in Path(f"/proc/{child}/status").read_text()
 
 
+@pytest.mark.parametrize("gap_s", [0.0, 0.05])
+def test_two_interrupts_in_a_row_stop_now_too(tmp_path, gap_s):
+    """As from a wrapper that passes on the Ctrl-C which the terminal sent as well."""
+    process = started(tmp_path)
+    child = wait_for(lambda: training_process(tmp_path))
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(gap_s)
+    ended(process, 130)
+    wait_for(lambda: not Path(f"/proc/{child}").exists())
+
+
 def test_a_switch_asked_once_waits_for_those_who_ask_and_interrupts_others():
     polling, silent = StopSwitch(), StopSwitch()
     assert not polling()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import struct
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -178,6 +180,17 @@ def test_boxes_are_those_of_the_masks(folders):
 # ---- wrong use: exit code 2, one sentence that says what, where and how to mend it
 
 
+def sixteen_bit_png(side_px, rows=None):
+    """A colour PNG of 16 bits a channel, which PIL alone would read as one of 8."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side_px, side_px, 16, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(1 + side_px * 6) * (side_px if rows is None else rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
 def break_it(folder, how):
     match how:
         case "no folder":
@@ -210,6 +223,20 @@ def break_it(folder, how):
             path.unlink()
         case "coloured mask":
             write_png(folder / "mask" / "clip0" / "0.png", crops(1)[0])
+        case "link to nothing":
+            os.symlink(folder / "nowhere.png", folder / "generated" / "link.png")
+        case "linked folder":
+            os.symlink(folder / "target" / "clip0", folder / "target" / "linked")
+        case "16 bits":
+            path = folder / "target" / "clip0" / "0.png"
+            path.write_bytes(sixteen_bit_png(64))
+        case "animation":
+            frames = [Image.fromarray(image) for image in crops(2)]
+            frames[0].save(folder / "target" / "clip0" / "0.png", save_all=True, append_images=frames[1:])
+        case "bomb":
+            (folder / "target" / "clip0" / "0.png").write_bytes(sixteen_bit_png(30_000, rows=0))
+        case "name of no text":
+            (folder / "generated" / os.fsdecode(b"\xff.png")).write_bytes(b"x")
         case "empty mask":
             Image.new("L", (64, 64)).save(folder / "mask" / "clip0" / "0.png")
         case _:
@@ -231,6 +258,12 @@ def break_it(folder, how):
         ("mask of another size", "0.png is 64×32; 64×64 is needed"),
         ("lossy mask", "0.jpg is in a lossy format"),
         ("coloured mask", "0.png is a RGB image; a mask has one channel or three equal ones"),
+        ("link to nothing", "holds links to folders or to nothing, which are not followed: link.png"),
+        ("linked folder", "which are not followed: linked"),
+        ("16 bits", "0.png has more than 8 bits a channel"),
+        ("animation", "0.png has 2 frames; a single image is needed"),
+        ("bomb", "0.png is not a readable image"),
+        ("name of no text", "names are no UTF-8 text: '\\udcff.png'"),
         ("empty mask", "pair clip0/0: the mask is empty"),
     ],
 )
@@ -239,6 +272,20 @@ def test_wrong_use(folders, how, words):
     result = bench_score(folders)
     assert result.exit_code == 2, result.output
     assert words in result.output and "Traceback" not in result.output
+
+
+def test_a_record_that_has_no_place_is_refused_before_any_work(folders):
+    (folders / "generated" / "clip0" / "0.png").unlink()
+    (folders / "file").write_text("x")
+    for option, path, words in (
+        ("--json", folders, "is a folder; the name of a file is needed"),
+        ("--csv", folders, "is a folder; the name of a file is needed"),
+        ("--json", folders / "file" / "x.json", "lies below"),
+    ):
+        result = bench_score(folders, option, path)
+        assert result.exit_code == 2 and f"{option} {path} {words}" in result.output
+    (folders / "new").mkdir()
+    assert bench_score(folders, "--allow-missing", "--json", folders / "new" / "er" / "x.json").exit_code == 0
 
 
 def test_missing_weights_are_said_before_a_file_is_read(folders, empty_home):

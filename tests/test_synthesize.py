@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from harness import datasets
 from harness.cli import app
 from harness.datasets.synthetic import Synthetic
-from harness.images import from_uint8, read_image, to_uint8, write_png
+from harness.errors import UserError
+from harness.images import from_uint8, read_image, read_upright, to_uint8, write_png
 from harness.own_picture import Poses, Window, condition_of, read_poses, window_around
 from harness.segmentation import mask_of_joints
 from harness.store import DONE
@@ -140,10 +141,23 @@ def test_pictures_are_turned_as_their_camera_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shown a quarter turn clockwise
     Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
-    from harness.images import read_upright
-
     upright = read_upright(tmp_path / "turned.png")
     assert upright.shape == (40, 20, 3) and upright[:10, :, 0].min() == 250 and upright[10:, :, 0].max() == 0
+
+
+def test_pictures_that_would_be_read_wrongly_are_refused(tmp_path):
+    deep = Image.fromarray(np.full((8, 8), 40_000, np.uint16))
+    deep.save(tmp_path / "deep.png")
+    with pytest.raises(UserError, match="more than 8 bits"):
+        read_upright(tmp_path / "deep.png")
+    clear = Image.new("RGBA", (8, 8), (200, 10, 10, 0))
+    clear.save(tmp_path / "clear.png")
+    with pytest.raises(UserError, match="transparent parts"):
+        read_upright(tmp_path / "clear.png")
+    Image.new("RGBA", (8, 8), (200, 10, 10, 255)).save(tmp_path / "opaque.png")
+    Image.new("L", (8, 8), 70).save(tmp_path / "grey.png")
+    assert read_upright(tmp_path / "opaque.png")[0, 0].tolist() == [200, 10, 10]
+    assert read_upright(tmp_path / "grey.png")[0, 0].tolist() == [70, 70, 70]
 
 
 def test_poses_by_name_and_by_list_are_the_same(tmp_path):
@@ -204,6 +218,13 @@ def test_a_mask_leaves_out_what_has_no_joint_and_stays_in_the_frame():
         ({"pose": '{"target": [[1, 2]]}'}, "lists 1 joints; penn13 has 13"),
         ({"pose": '{"targets": {}, "target": {"head": [1, 2]}}'}, "unknown pose 'targets'"),
         ({"pose": '{"target": {"head": [9, 9]}}', "mask": False}, "or give --mask FILE"),
+        ({"pose": '{"target": {"head": [5000, 9]}, "reference": {"head": [9, 9]}}'}, "no joint of the target pose"),
+        ({"pose": '{"target": {"head": [1e300, 9]}}'}, "[x, y] in pixels"),
+        ({"pose": '{"target": {"head": [' + "9" * 400 + ", 9]}}"}, "[x, y] in pixels"),
+        ({"pose": "[" * 100_000}, "is not valid JSON"),
+        ({"more": ("--dataset", "synthetic")}, "leave --dataset, --preset and --set out"),
+        ({"out": "never.jpg"}, "a name that ends in .png is needed"),
+        ({"out": "toy"}, "a name that ends in .png is needed"),
         ({"image": b"x"}, "own.png is not a readable image"),
         ({"image": None}, "no image at"),
         ({"own_mask": (8, 8)}, "mask.png is 8×8; 32×32 is needed"),
@@ -213,7 +234,7 @@ def test_a_mask_leaves_out_what_has_no_joint_and_stays_in_the_frame():
 def test_wrong_use(trained, tmp_path, change, words):
     places = {"CELL": next((trained / "results/cells/synthetic").iterdir()), "EMPTY": tmp_path, "MODEL": model(trained)}
     weights = change.get("weights", "MODEL")
-    more = ["--plugin", PLUGIN]
+    more = ["--plugin", PLUGIN, *change.get("more", ())]
     if "pose" in change:
         (tmp_path / "pose.json").write_text(change["pose"])
         more += ["--pose", tmp_path / "pose.json"]
@@ -226,7 +247,7 @@ def test_wrong_use(trained, tmp_path, change, words):
         more += ["--mask", tmp_path / "mask.png"]
     done = run(
         trained, *more, weights=places.get(weights, weights), method=change.get("method", "looped"),
-        mask=change.get("mask", True), out="never.png",
+        mask=change.get("mask", True), out=change.get("out", "never.png"),
     )  # fmt: skip
     assert done.exit_code == 2 and words in done.output and "Traceback" not in done.output, done.output
     assert not (trained / "never.png").exists()

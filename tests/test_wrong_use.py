@@ -153,6 +153,38 @@ def test_a_run_does_not_take_a_file_for_a_results_folder(tmp_path):
     refused(bench(tmp_path, "copy"), "results is a file; a results folder")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "--out", "FILE"),
+        ("report", "--out", "FILE/below"),
+        ("data", "synth", "--out", "FILE"),
+        ("data", "show", "synthetic", "--out", "FILE/x.png"),
+        ("data", "show", "synthetic", "--out", "x.jpg"),
+        ("data", "pairs", "synthetic", "--out", "FILE"),
+        ("report", "--format", ","),
+        ("run", "--methods", "copy", "--dataset", "synthetic", "--set", "name=a/b"),
+    ],
+)
+def test_an_output_that_has_no_place_is_named(tmp_path, words):
+    (tmp_path / "file").write_text("x")
+    more = ["--results", tmp_path / "results"] if words[0] in ("report", "run") else []
+    if words[0] == "report":
+        assert bench(tmp_path, "copy", "--limit", "4").exit_code == 0
+    refused(run(*(word.replace("FILE", str(tmp_path / "file")) for word in words), *more))
+
+
+def test_damaged_scores_are_made_anew(tmp_path):
+    assert bench(tmp_path, "copy", "--limit", "4").exit_code == 0
+    (scores,) = tmp_path.glob("results/cells/synthetic/copy-*/scores/*.json")
+    (record,) = tmp_path.glob("results/cells/synthetic/copy-*/record-*.json")
+    before = scores.read_text()
+    scores.write_text("{")
+    record.unlink()
+    assert bench(tmp_path, "copy", "--limit", "4").exit_code == 0
+    assert '"score_key"' in scores.read_text() and before.split('"seconds"')[0] in scores.read_text()
+
+
 def test_a_damaged_record_is_named(tmp_path):
     assert bench(tmp_path, "copy", "--limit", "4").exit_code == 0
     (record,) = tmp_path.glob("results/cells/synthetic/copy-*/record-*.json")
