@@ -64,7 +64,9 @@ class Outcome:
 
 def say(text: str) -> None:
     """A line to the person who waits."""
-    print(text, file=sys.stderr, flush=True)
+    # one write, so that lines of several threads do not run into each other
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def run(plan: Plan, engine_name: str = "local", workers: int = 1) -> list[Outcome]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
+from harness.commands.options import Plugins
 from harness.errors import UserError, unknown
 
 
 def check(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="A method; `bench list methods` names them.")],
-    plugin: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(metavar="FILE", help="A Python file that defines a Method."),
-    ] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Hold a method to the contract of methods/base.py, in seconds, before a long run does.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.commands.options import RESULTS, Results
+
 
 def clean(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="The results folder.")] = Path("results"),
+    results: Results = RESULTS,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,
 ) -> None:

@@ -7,16 +7,13 @@ from typing import Annotated, Optional
 
 import typer
 
+from harness.commands.options import DataRoot
 from harness.errors import UserError, check_output
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: fetch, check, look at, write pair lists.")
 
 # typer evaluates these on Python 3.10 too, where `X | None` inside Annotated needs its Optional form
 DatasetName = Annotated[str, typer.Argument(help="The dataset's name.")]
-DataRoot = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--data-root", help="Folder of all datasets' sources.", show_default="the home folder's data"),
-]
 
 
 @app.command("list")

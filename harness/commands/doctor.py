@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Optional
-
 import typer
+
+from harness.commands.options import RESULTS, DataRoot, Results, WeightsDir
 
 _SIGNS = {True: "ok  ", False: "lack", None: "    "}
 
 
 def doctor(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="The results folder.")] = Path("results"),
-    data_root: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Folder of the datasets' sources.", show_default="data under BENCH_HOME"),
-    ] = None,
-    weights_dir: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Folder of weights, looked at first.", show_default="BENCH_WEIGHTS"),
-    ] = None,
+    results: Results = RESULTS,
+    data_root: DataRoot = None,
+    weights_dir: WeightsDir = None,
 ) -> None:
     """Versions, devices, bf16, disk, datasets and weights: what is here, and the command that brings what is not.
 

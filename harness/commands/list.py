@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+
+from harness.commands.options import Plugins
 
 app = typer.Typer(
     help="List methods, datasets, protocols and presets.",
@@ -19,10 +20,7 @@ app = typer.Typer(
 def methods(
     dataset: Annotated[Optional[str], typer.Option(help="Say which can run on this dataset.")] = None,  # noqa: UP045
     preset: Annotated[str, typer.Option(help="The preset that sets the image size, with --dataset.")] = "quick",
-    plugin: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(metavar="FILE", help="A Python file that defines a Method."),
-    ] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Methods and controls, with paper, licence, needs and parameters.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.commands.options import RESULTS, Results
 from harness.errors import UserError
 from harness.report import DEFAULT_ROWS, DEFAULT_SEED, FORMATS
 
@@ -23,7 +24,7 @@ def report(
         str | None,
         typer.Option(metavar="HASH|all", help="Where one name covers several pair lists: which, or a report for each."),
     ] = None,
-    results: Annotated[Path, typer.Option(help="The results folder.")] = Path("results"),
+    results: Results = RESULTS,
     out: Annotated[
         Path | None,
         typer.Option(help="Where to write.", show_default="RESULTS/report"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from harness.commands.options import RESULTS, DataRoot, Overrides, Plugins, Protocol, Results, WeightsDir
 from harness.engine import ENGINES
 from harness.errors import CellFailed, UserError
 from harness.plan import POLICIES
@@ -22,7 +23,7 @@ def run(
     split: Annotated[Optional[str], typer.Option(help="Split.", show_default="the dataset's own")] = None,  # noqa: UP045
     preset: Annotated[str, typer.Option(help="Training preset: a name, or a YAML file.")] = "quick",
     seeds: Annotated[str, typer.Option(metavar="0,1", help="Training seeds, a training each.")] = "0",
-    protocol: Annotated[str, typer.Option(help="Protocol: a name, or a YAML file.")] = "offline-v1",
+    protocol: Protocol = "offline-v1",
     pairs: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE", help="Test on these pairs, a list as `bench data pairs` writes them."),
@@ -31,25 +32,13 @@ def run(
         Optional[int],  # noqa: UP045
         typer.Option(min=1, metavar="N", help="Only N test pairs, drawn with a fixed seed, as many from each clip."),
     ] = None,
-    overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the preset: methods.mrnet.schedule.steps=10"),
-    ] = None,
-    plugin: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(metavar="FILE", help="A Python file that defines a Method."),
-    ] = None,
+    overrides: Overrides = None,
+    plugin: Plugins = None,
     engine: Annotated[str, typer.Option(help=f"Where cells run: {', '.join(ENGINES)}.")] = ENGINES[0],
     workers: Annotated[int, typer.Option(min=1, help="Cells at once, each learned one in a process of its own.")] = 1,
-    data_root: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Folder of the datasets' sources.", show_default="data under BENCH_HOME"),
-    ] = None,
-    weights_dir: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Folder of weights, looked at first.", show_default="BENCH_WEIGHTS"),
-    ] = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="The results folder.")] = Path("results"),
+    data_root: DataRoot = None,
+    weights_dir: WeightsDir = None,
+    results: Results = RESULTS,
     policy: Annotated[str, typer.Option(help=f"What to do with what is there: {', '.join(POLICIES)}.")] = POLICIES[0],
     plan: Annotated[bool, typer.Option("--plan", help="Show what is cached and what is to do, and stop.")] = False,
 ) -> None:

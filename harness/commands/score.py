@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from harness.commands.options import Protocol, WeightsDir
 from harness.errors import check_output
 
 if TYPE_CHECKING:
@@ -20,16 +21,13 @@ def score(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="DIR", help="Folder of the targets' person masks: not black = person."),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="Protocol: a name, or a YAML file.")] = "offline-v1",
+    protocol: Protocol = "offline-v1",
     json: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Write the record here.")] = None,  # noqa: UP045
     csv: Annotated[Optional[Path], typer.Option(metavar="FILE", help="Write a row a pair here.")] = None,  # noqa: UP045
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Leave targets without a usable image out; they are counted.")
     ] = False,
-    weights_dir: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Folder of weights, looked at first.", show_default="BENCH_WEIGHTS"),
-    ] = None,
+    weights_dir: WeightsDir = None,
 ) -> None:
     """Score a folder of images against a folder of targets, matched by file name.
 

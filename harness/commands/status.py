@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.commands.options import RESULTS, Results
 from harness.status import LOG_LINES
 
 
 def status(
-    results: Annotated[Path, typer.Option(metavar="DIR", help="The results folder.")] = Path("results"),
+    results: Results = RESULTS,
     log_lines: Annotated[int, typer.Option(min=0, help="Lines of a failure's log.")] = LOG_LINES,
 ) -> None:
     """Trainings and cells: done, running, failed with the end of their log, to do; and what they take on disk.

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from harness.commands.options import RESULTS, Overrides, Plugins, Results
 from harness.errors import CellFailed, check_output
 
 
@@ -25,15 +26,9 @@ def synthesize(
     ] = None,
     dataset: Annotated[Optional[str], typer.Option(help="For a bare file: whose joints.")] = None,  # noqa: UP045
     preset: Annotated[Optional[str], typer.Option(help="For a bare file: size and parameters.")] = None,  # noqa: UP045
-    overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the preset: methods.mrnet.parameters.passes=3"),
-    ] = None,
-    plugin: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(metavar="FILE", help="A Python file that defines a Method."),
-    ] = None,
-    results: Annotated[Path, typer.Option(metavar="DIR", help="The results folder.")] = Path("results"),
+    overrides: Overrides = None,
+    plugin: Plugins = None,
+    results: Results = RESULTS,
 ) -> None:
     """Synthesize the person of a picture in another pose, with a trained method.
 

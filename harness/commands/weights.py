@@ -7,15 +7,12 @@ from typing import Annotated, Optional
 
 import typer
 
+from harness.commands.options import WeightsDir
 from harness.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Pretrained weights: list, fetch, check.")
 
 Names = Annotated[Optional[list[str]], typer.Argument(help="Names of `bench weights list`.")]  # noqa: UP045
-WeightsDir = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--weights-dir", help="Your own folder of weight files, looked at first (or BENCH_WEIGHTS)."),
-]
 _BYTES_PER_MB = 1e6
 
 

@@ -1,0 +1,34 @@
+"""Options that several subcommands share, each spelled once.
+
+Typer evaluates these on Python 3.10 too, where `X | None` inside Annotated needs its Optional form.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+DataRoot = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--data-root", metavar="DIR", help="Folder of the datasets' sources.", show_default="data under BENCH_HOME"
+    ),
+]
+WeightsDir = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--weights-dir", metavar="DIR", help="Folder of weights, looked at first.",
+                 show_default="BENCH_WEIGHTS"),
+]  # fmt: skip
+Plugins = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--plugin", metavar="FILE", help="A Python file that defines a Method."),
+]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the preset: methods.mrnet.schedule.steps=10"),
+]
+Protocol = Annotated[str, typer.Option("--protocol", help="Protocol: a name, or a YAML file.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="The results folder.")]
+RESULTS = Path("results")
