@@ -54,6 +54,7 @@ def seconds_at_once(network: MRNet, tensors: list[torch.Tensor], workers: int, r
 
 
 def main() -> None:
+    """Print seconds an image and the ratio to batches, each way."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--images", type=int, default=16)
