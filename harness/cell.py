@@ -18,7 +18,7 @@ import numpy as np
 
 from harness import controls, images, paths, recording, specs, store
 from harness.arithmetic import mapped_exactly
-from harness.errors import CellFailed, UserError
+from harness.errors import CellFailed, UserError, some
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
 from harness.progress import track
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _MOST_INSTANCES = 8  # each holds the model once more
-_LISTED = 5  # names shown of a longer list
 
 
 def test_data(results: store.Store, spec: CellSpec) -> PairData:
@@ -142,7 +141,7 @@ def score_and_record(folder: Path, spec: CellSpec, data: PairData) -> None:
     if not store.has_scores(folder, spec.protocol_name, spec.score_key):
         lacking = store.missing_images(folder, (pair.id for pair in data.pairs.pairs))
         if lacking:
-            raise CellFailed(f"{len(lacking)} of {len(data)} images are missing: {_some(lacking)}")
+            raise CellFailed(f"{len(lacking)} of {len(data)} images are missing: {some(lacking)}")
         _score(folder, spec, data)
     recording.record(folder, spec).write(store.record_path(folder, spec.protocol_name))
 
@@ -178,7 +177,3 @@ def _score(folder: Path, spec: CellSpec, data: PairData) -> None:
     with files.replacing(path) as temporary:
         scores.pairs.to_parquet(temporary, index=False)
     files.write_text(path.with_suffix(".json"), json.dumps(side, indent=1))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")

@@ -18,6 +18,7 @@ from harness.errors import UserError
 from harness.locks import is_held
 from harness.specs import CellSpec, TrainingSpec
 from harness.store import Store
+from methods.base import CHECKPOINT
 from mrnet import files
 
 _CACHED_FRAMES = re.compile(r"(?P<fingerprint>[0-9a-f]{16})-(?P<height>\d+)x(?P<width>\d+)")
@@ -65,8 +66,8 @@ def _in_store(results: Store) -> Iterator[tuple[Path, str]]:
             continue
         if item.spec.key not in used_models and not unreadable:
             yield item.folder, f"no cell uses this model ({item.label}, {item.detail})"
-        elif item.state is status.State.DONE and (item.folder / "checkpoint").is_dir():
-            yield item.folder / "checkpoint", "checkpoint of a finished training"
+        elif item.state is status.State.DONE and (item.folder / CHECKPOINT).is_dir():
+            yield item.folder / CHECKPOINT, "checkpoint of a finished training"
     for folder in sorted(results.root.glob("pairs/[!.]*")):
         if folder.name not in used_pairs and not unreadable:
             yield folder, "no cell has these test pairs"

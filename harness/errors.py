@@ -17,6 +17,8 @@ class CellFailed(Exception):
     """A training or cell that failed; the CLI ends with exit code 1."""
 
 
+_SHOWN = 10
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MISPLACED = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG)
@@ -66,3 +68,17 @@ def check_output(path: Path | None, option: str, ending: str = "") -> None:
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
     """The error for an unknown name: did-you-mean and the valid names."""
     return UserError(unknown_text(kind, name, valid))
+
+
+def some(names: Iterable[str]) -> str:
+    """Names in a sentence, cut short."""
+    names = list(names)
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def lines(texts: Iterable[str]) -> str:
+    """Sentences, one a line, cut short."""
+    texts = list(texts)
+    rest = len(texts) - _SHOWN
+    return "\n".join(f"  {text}" for text in [*texts[:_SHOWN], *([f"and {rest} more"] if rest > 0 else [])])

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import paths, provenance, recording
-from harness.errors import UserError
-from harness.image_folders import FolderPairs, Survey, lines, some, survey
+from harness.errors import UserError, lines, some
+from harness.image_folders import FolderPairs, Survey, survey
 from harness.metrics.protocol import Protocol
 from harness.metrics.scoring import score
 from harness.records import FolderRecord

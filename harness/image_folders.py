@@ -8,19 +8,16 @@ whole; of the generated images those that lack or cannot be used are told apart 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from harness.boxes import box_of_mask
-from harness.errors import UserError
+from harness.errors import UserError, lines, some
 from harness.fetch import sha256_of
 from harness.images import LOSSLESS, LOSSY, read_image, read_mask
 from harness.progress import track
-
-_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,7 @@ class Survey:
     """Which pairs of two folders can be scored. Names are sorted.
 
     names: pairs to score. size_px: (height, width) of all of them. missing: targets without an image.
+    boxes: (4,) xyxy of every mask, pixels, end-exclusive; empty where there are no masks.
     unusable: images that cannot be scored, with the reason. extra: images without a target.
     lossy: files among those to score, of both folders, in a lossy format.
     """
@@ -37,6 +35,7 @@ class Survey:
     mask: dict[str, Path] | None
     names: tuple[str, ...]
     size_px: tuple[int, int]
+    boxes: dict[str, np.ndarray]
     missing: tuple[str, ...]
     unusable: dict[str, str]
     extra: tuple[str, ...]
@@ -76,8 +75,7 @@ class FolderPairs:
         return None if masks is None else read_mask(masks[self.pair_id(index)], self._survey.size_px)
 
     def box(self, index: int) -> np.ndarray | None:
-        mask = self.mask(index)
-        return None if mask is None else box_of_mask(mask)
+        return self._survey.boxes.get(self.pair_id(index))
 
 
 def list_images(folder: Path, option: str) -> dict[str, Path]:
@@ -141,8 +139,7 @@ def survey(generated: Path, target: Path, mask: Path | None = None) -> Survey:
             f"{next(iter(targets))} here. Names must be equal, but for the ending"
         )
     size_px = _check_targets(target, targets)
-    if masks is not None:
-        _check_masks(mask, masks, targets, size_px)
+    boxes = {} if masks is None else _boxes(mask, masks, targets, size_px)
     unusable = {}
     for name in track(matched, "reading images"):
         try:
@@ -156,6 +153,7 @@ def survey(generated: Path, target: Path, mask: Path | None = None) -> Survey:
         mask=masks,
         names=names,
         size_px=size_px,
+        boxes=boxes,
         missing=tuple(sorted(targets.keys() - images.keys())),
         unusable=unusable,
         extra=tuple(sorted(images.keys() - targets.keys())),
@@ -180,29 +178,25 @@ def _check_targets(folder: Path, targets: dict[str, Path]) -> tuple[int, int]:
     return next(iter(sizes))
 
 
-def _check_masks(folder: Path, masks: dict[str, Path], targets: dict[str, Path], size_px: tuple[int, int]) -> None:
+def _boxes(
+    folder: Path, masks: dict[str, Path], targets: dict[str, Path], size_px: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """The box of every target's mask."""
+    boxes: dict[str, np.ndarray] = {}
     problems = [f"{name}: no mask" for name in targets if name not in masks]
     for name in track([name for name in targets if name in masks], "reading masks"):
         try:
-            read_mask(masks[name], size_px)
+            box = box_of_mask(read_mask(masks[name], size_px))
         except UserError as error:
             problems.append(str(error))
+            continue
+        if box is None:
+            problems.append(f"{name}: the mask is empty: no pixel belongs to the person")
+        else:
+            boxes[name] = box
     if problems:
         raise UserError(
             f"{len(problems)} of {len(targets)} targets have no usable mask in {folder}:\n"
             f"{lines(problems)}\nA mask is a lossless image of the target's size, not black where the person is"
         )
-
-
-def some(names: Iterable[str]) -> str:
-    """A list of names in a sentence, cut short."""
-    names = list(names)
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def lines(texts: Iterable[str]) -> str:
-    """A list of sentences, one a line, cut short."""
-    texts = list(texts)
-    rest = len(texts) - _SHOWN
-    return "\n".join(f"  {text}" for text in [*texts[:_SHOWN], *([f"and {rest} more"] if rest > 0 else [])])
+    return boxes

@@ -13,11 +13,8 @@ from harness.presets import load_preset
 from harness.specs import TrainingSpec, read_spec
 from harness.store import Store
 from methods import registry
-from methods.base import Method
+from methods.base import MODEL, Method
 from methods.card import DatasetInfo, MethodCard, supports
-
-MODEL = "model.safetensors"
-"""The file of a training's folder that methods keep their weights in (DESIGN §4)."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from harness import store
 from harness.errors import UserError
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.store import Store
+from methods.base import TRAIN_LOG
 
 LOG_LINES = 5
-TRAIN_LOG = "train.csv"
 
 
 class State(str, Enum):

@@ -15,12 +15,11 @@ from harness.progress import track
 from harness.specs import TrainingSpec
 from harness.stopwatch import Stopwatch
 from methods import registry
-from methods.base import FitContext, TrainingSchedule, never
+from methods.base import CHECKPOINT, FitContext, TrainingSchedule, never
 from mrnet import files
 
 LOG = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint"
 _LOG_EVERY_STEPS = 50
 
 

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from mrnet.skeletons import Skeleton
 
 
+TRAIN_LOG = "train.csv"
+CHECKPOINT = "checkpoint"
+MODEL = "model.safetensors"
+"""Names in a training's folder: a row a step, the state to resume from, the weights (DESIGN §4)."""
+
+
 @dataclass(frozen=True)
 class Condition:
     """What a method may see of B pairs at test time: no target pixel, no path, no name.
@@ -113,7 +119,7 @@ def never() -> bool:
 class FitContext:
     """Everything `fit` gets beside the data.
 
-    folder: the training's own folder; `train.csv` and `checkpoint/` live there, so that a second call resumes.
+    folder: the training's own folder; TRAIN_LOG and CHECKPOINT live there, so that a second call resumes.
     precision: `auto` (bf16 where the chip has it), `bf16` or `fp32`.
     on_step: called after each step with steps done, steps in all and the loss terms; for progress display.
     stop: asked after each step; true where the user wants to stop, then `fit` keeps a checkpoint and raises

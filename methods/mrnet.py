@@ -9,15 +9,13 @@ import torch
 from torch import Tensor
 
 from methods import cards, training
-from methods.base import Batch, Condition, FitContext, Method, Synthesis, TrainingData, WeightSource
+from methods.base import MODEL, Batch, Condition, FitContext, Method, Synthesis, TrainingData, WeightSource
 from methods.card import DatasetInfo
 from mrnet import checkpoint
 from mrnet.losses import MRNetLoss
 from mrnet.network import MRNet
 from mrnet.perceptual import PerceptualNetwork
 from mrnet.poses import disc_maps, radius_px
-
-MODEL_NAME = "model.safetensors"
 
 
 class MRNetMethod(Method):
@@ -87,11 +85,11 @@ class MRNetMethod(Method):
         return Synthesis(image=images[-1], passes=images)
 
     def save(self, folder: Path) -> None:
-        checkpoint.save(folder / MODEL_NAME, self._trained(), {"parameters": repr(sorted(self.parameters.items()))})
+        checkpoint.save(folder / MODEL, self._trained(), {"parameters": repr(sorted(self.parameters.items()))})
 
     def load(self, folder: Path) -> None:
         network = self._build()
-        checkpoint.load(folder / MODEL_NAME, network)
+        checkpoint.load(folder / MODEL, network)
         self._network = network.to(training.default_device(), memory_format=torch.channels_last).eval()
 
     def _trained(self) -> MRNet:

@@ -17,14 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.base import Batch, Condition, FitContext, TrainingData, TrainingSchedule
+from methods.base import CHECKPOINT, TRAIN_LOG, Batch, Condition, FitContext, TrainingData, TrainingSchedule
 from mrnet import files
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 CHECKPOINT_NAME = "training.pt"
-LOG_NAME = "train.csv"
 
 LossFunction = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor]]]
 
@@ -124,9 +123,9 @@ def train(
     schedule = context.schedule
     network.to(fabric.device, memory_format=torch.channels_last)
     network.train()
-    checkpoint = context.folder / "checkpoint" / CHECKPOINT_NAME
+    checkpoint = context.folder / CHECKPOINT / CHECKPOINT_NAME
     first_step = _resume(checkpoint, network, optimizer, fabric)
-    with TrainingLog(context.folder / LOG_NAME, first_step) as log:
+    with TrainingLog(context.folder / TRAIN_LOG, first_step) as log:
         for step in range(first_step, schedule.steps):
             torch.manual_seed(_step_seed(context.seed, step))
             rate = learning_rate_at(step, schedule)

@@ -264,7 +264,7 @@ def break_it(folder, how):
         ("animation", "0.png has 2 frames; a single image is needed"),
         ("bomb", "0.png is not a readable image"),
         ("name of no text", "names are no UTF-8 text: '\\udcff.png'"),
-        ("empty mask", "pair clip0/0: the mask is empty"),
+        ("empty mask", "clip0/0: the mask is empty"),
     ],
 )
 def test_wrong_use(folders, how, words):
