@@ -18,18 +18,31 @@ def box_of_joints(joints: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
     """
     sides_px = np.array(size_px[::-1])  # (width, height), as x, y
     # as pixel edges: the centre of pixel 0 lies half a pixel inside the frame
-    edges = joints + 0.5
-    inside = edges[((edges >= 0) & (edges <= sides_px)).all(axis=1)]
-    if not len(inside):
+    edges = joints[inside(joints, size_px)] + 0.5
+    if not len(edges):
         return np.array([0, 0, *sides_px], dtype=np.float32)
-    (left, top), (right, bottom) = inside.min(axis=0), inside.max(axis=0)
+    (left, top), (right, bottom) = edges.min(axis=0), edges.max(axis=0)
     height = bottom - top
     margin = MARGIN * height
-    low = np.floor([left - margin, top - MARGIN_TOP * height])
-    high = np.ceil([right + margin, bottom + margin])
-    low = np.clip(low, 0, sides_px - MIN_PX)
-    high = np.clip(np.maximum(high, low + MIN_PX), 0, sides_px)
+    low, high = [left - margin, top - MARGIN_TOP * height], [right + margin, bottom + margin]
+    return whole(np.array(low), np.array(high), size_px)
+
+
+def whole(low: np.ndarray, high: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """The whole pixels, inside the frame and at least `MIN_PX` a side, of a box from `low` to `high`, (x, y) each.
+
+    (4,) float32 xyxy, end-exclusive. size_px: (height, width).
+    """
+    sides_px = np.array(size_px[::-1])
+    low = np.clip(np.floor(low), 0, sides_px - MIN_PX)
+    high = np.clip(np.maximum(np.ceil(high), low + MIN_PX), 0, sides_px)
     return np.concatenate([low, high]).astype(np.float32)
+
+
+def inside(joints: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
+    """(…,) bool: which of the (…, 2) joints lie on the picture of (height, width) pixels; a missing one does not."""
+    edges = joints + 0.5
+    return ((edges >= 0) & (edges <= np.array(size_px[::-1]))).all(axis=-1)
 
 
 def box_of_mask(mask: np.ndarray) -> np.ndarray | None:

@@ -12,6 +12,9 @@ from harness import locks, paths
 from harness.errors import UserError
 from mrnet import files
 
+SOURCE = "source.json"
+"""In a cache folder of files of the user's: where they lie and how masks were made."""
+
 
 def folder(dataset: str, fingerprint: str, size_px: tuple[int, int]) -> Path:
     """Where a dataset's frames of one fingerprint and (height, width) are cached."""

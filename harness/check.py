@@ -34,7 +34,7 @@ from harness.stand_ins import StandInWeights
 from methods import registry
 from methods.base import Condition, FitContext, Method, Synthesis, TrainingSchedule
 from methods.card import MethodCard, supports
-from mrnet.skeletons import PENN13, SKELETONS
+from mrnet.skeletons import FOOTAGE18, PENN13, obtainable
 
 BLINDNESS = "sees nothing of the target"
 BLIND_IMAGES = "blind.npy"
@@ -72,8 +72,8 @@ def reduced_parameters(card: MethodCard) -> dict[str, object]:
 def dataset_for(card: MethodCard) -> tuple[Synthetic, tuple[int, int]]:
     """A synthetic set the method accepts, and its (height, width). UserError where there is none."""
     side = -(-max(LEAST_SIDE_PX, card.min_size_px) // card.size_multiple) * card.size_multiple
-    known = [SKELETONS[name] for name in card.skeletons if name in SKELETONS]
-    dataset = Synthetic(variant=VARIANT, skeleton=known[0] if known else PENN13)
+    whole = obtainable(PENN13).issuperset(card.needs_joints)
+    dataset = Synthetic(variant=VARIANT, skeleton=PENN13 if whole else FOOTAGE18)
     fits, reason = supports(card, dataset.info((side, side)))
     if not fits:
         raise UserError(f"{card.name} cannot be checked: {reason}")

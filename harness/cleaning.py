@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import cache as frame_cache
 from harness import datasets, status
 from harness.errors import UserError
 from harness.locks import is_held
 from harness.specs import CellSpec, TrainingSpec
-from harness.store import Store
+from harness.store import Store, read_json
 from methods.base import CHECKPOINT
 from mrnet import files
 
@@ -83,7 +84,7 @@ def _in_store(results: Store) -> Iterator[tuple[Path, str]]:
 def _at_home(home: Path) -> Iterator[tuple[Path, str]]:
     for name in datasets.names():
         for folder in sorted((home / "cache" / name).glob("[!.]*")):
-            if not _is_current(name, folder.name):
+            if not _is_current(name, folder):
                 yield folder, f"decoded frames of another version of {name}"
     places = [home / "weights", *home.glob("data/*"), *home.glob("cache/*")]
     for place in places:
@@ -92,15 +93,21 @@ def _at_home(home: Path) -> Iterator[tuple[Path, str]]:
             yield from ((path, "left by a killed process") for path in files.leftovers(place))
 
 
-def _is_current(dataset: str, folder: str) -> bool:
-    """Whether a cache folder is one that the dataset, as it is read today, would open."""
-    match = _CACHED_FRAMES.fullmatch(folder)
+def _is_current(dataset: str, folder: Path) -> bool:
+    """Whether a cache folder is one that the dataset, as it is read today, would open.
+
+    Frames of the user's own files are kept where these cannot be read: a disk may be away.
+    """
+    match = _CACHED_FRAMES.fullmatch(folder.name)
     if match is None:
         return False
+    source = read_json(folder / frame_cache.SOURCE)
+    root = Path(source["data_root"]) if source.get("data_root") else None
     try:
-        today = datasets.get(dataset).fingerprint((int(match["height"]), int(match["width"])))
+        reader = datasets.get(dataset, root, source.get("masks"))
+        today = reader.fingerprint((int(match["height"]), int(match["width"])))
     except UserError:
-        return False
+        return bool(source)
     return today.startswith(match["fingerprint"])
 
 

@@ -25,28 +25,45 @@ _PAPER = (20, 20, 20)
 LEGEND = "left of the person blue, right orange, middle yellow; mask outlined green, box white"
 
 
-def draw(frames: FrameStore, columns: int) -> np.ndarray:
-    """(H, W, 3) uint8: a row a clip, `columns` frames of it spread evenly in time, each named by its id."""
+def draw(frames: FrameStore, columns: int, rows: int) -> np.ndarray:
+    """(H, W, 3) uint8: a row a group, `columns` frames of it spread evenly in time, each named by its id.
+
+    rows: groups at most, spread evenly over all. Groups with fewer frames leave places empty.
+    """
     clips: dict[str, list[int]] = defaultdict(list)
     for index, group in enumerate(frames.groups):
         clips[group].append(index)
-    height = _TILE_PX + _LABEL_PX
-    sheet = Image.new("RGB", (columns * _TILE_PX, len(clips) * height), _PAPER)
+    chosen = [list(clips.values())[place] for place in _spread(len(clips), rows)]
+    tile_height, tile_width = _tile_px(frames.info.size_px)
+    row_height = tile_height + _LABEL_PX
+    sheet = Image.new("RGB", (columns * tile_width, len(chosen) * row_height), _PAPER)
     canvas = ImageDraw.Draw(sheet)
-    for row, indices in enumerate(clips.values()):
-        for column, place in enumerate(np.linspace(0, len(indices) - 1, columns).round().astype(int)):
-            corner = (column * _TILE_PX, row * height)
+    for row, indices in enumerate(chosen):
+        for column, place in enumerate(_spread(len(indices), columns)):
+            corner = (column * tile_width, row * row_height)
             canvas.text((corner[0] + 2, corner[1] + 1), frames.ids[indices[place]], fill=_BOX)
             sheet.paste(_tile(frames, indices[place]), (corner[0], corner[1] + _LABEL_PX))
     return np.asarray(sheet)
 
 
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` of `count` places, evenly from the first to the last."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()
+
+
+def _tile_px(size_px: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of a tile: the frame's shape, its longer side as long as a tile's."""
+    scale = _TILE_PX / max(size_px)
+    return round(size_px[0] * scale), round(size_px[1] * scale)
+
+
 def _tile(frames: FrameStore, index: int) -> Image.Image:
-    tile = Image.fromarray(np.array(frames.images[index])).resize((_TILE_PX, _TILE_PX), Image.Resampling.BICUBIC)
-    mask = Image.fromarray(np.array(frames.masks[index]) * 255).resize((_TILE_PX, _TILE_PX), Image.Resampling.NEAREST)
+    width_height = _tile_px(frames.info.size_px)[::-1]
+    tile = Image.fromarray(np.array(frames.images[index])).resize(width_height, Image.Resampling.BICUBIC)
+    mask = Image.fromarray(np.array(frames.masks[index]) * 255).resize(width_height, Image.Resampling.NEAREST)
     tile = Image.fromarray(_outlined(np.array(tile), np.asarray(mask) > 0))
     canvas = ImageDraw.Draw(tile)
-    scale = _TILE_PX / np.array(frames.info.size_px[::-1])
+    scale = np.array(width_height) / np.array(frames.info.size_px[::-1])
     left, top, right, bottom = frames.boxes[index] * np.tile(scale, 2)
     canvas.rectangle((left, top, right - 1, bottom - 1), outline=_BOX)
     _draw_pose(canvas, (frames.joints[index] + 0.5) * scale - 0.5, frames.info.skeleton)

@@ -96,7 +96,9 @@ def _datasets(data_root: Path | None) -> Iterator[Line]:
     for name in datasets.names():
         dataset = datasets.get(name, data_root)
         available, reason = dataset.available()
-        here = dataset.title if available else f"{reason}, for bench run --dataset {name}"
+        first, _, more = reason.partition("\n")
+        how = f". Where to get it: {dataset.fetch_command}" if more else f", for bench run --dataset {name}"
+        here = dataset.title if available else first + how
         yield Line("datasets", f"{name}: {here}", available)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import store
-from harness.pairs import overlap
 from harness.plan import Cell, Plan, Status, Training
 from harness.specs import TrainingSpec, read_spec
 
@@ -113,7 +112,8 @@ def lines(plan: Plan) -> list[str]:
         f"protocol {plan.protocol.name}",
         f"pairs: {len(plan.train)} train ({plan.train.hash[:_SHORT]}), "
         f"{len(plan.test)} test ({plan.test.hash[:_SHORT]})",
-        *map(str, overlap(plan.dataset.partitions(plan.split), plan.dataset.person)),
+        *map(str, plan.overlaps()),
+        f"masks: {plan.info.mask_source}; boxes: {plan.info.box_source}",
     ]
     total_s, known = 0.0, True
     for training in plan.trainings:

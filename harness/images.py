@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
 LOSSY = (".jpg", ".jpeg", ".webp")
 """Endings of the image files that are read."""
+
+Box = tuple[float, float, float, float]
 
 _HALF_RANGE = 127.5
 
@@ -87,6 +90,51 @@ def read_upright(path: Path) -> np.ndarray:
             return np.array(upright.convert("RGB"))
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes. UserError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def decoded(path: Path, data: bytes) -> np.ndarray:
+    """The 8-bit image in `data`, (H, W, 3) uint8 RGB, of any mode without transparency. path: for the error's text.
+
+    UserError for what is truncated or no image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            _check_8_bit(path, image)
+            return np.array(image.convert("RGB"))
+    except (*_UNREADABLE, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+
+
+def resized(image: np.ndarray, size_px: tuple[int, int], box: Box | None = None) -> np.ndarray:
+    """An (h, w, 3) uint8 image at (height, width), by PIL's bicubic filter, which antialiases; as it is if it fits.
+
+    box: the part of it to take, xyxy in pixels, fractions allowed.
+    """
+    from PIL import Image
+
+    if image.shape[:2] == tuple(size_px) and box is None:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size_px[::-1], Image.Resampling.BICUBIC, box=box))
+
+
+def resized_mask(mask: np.ndarray, size_px: tuple[int, int], box: Box | None = None) -> np.ndarray:
+    """An (h, w) mask of {0, 1} at (height, width), uint8: a pixel is person if at least half of its area is."""
+    from PIL import Image
+
+    if mask.shape == tuple(size_px) and box is None:
+        return mask.astype(np.uint8)
+    share = Image.fromarray(mask.astype(np.float32)).resize(size_px[::-1], Image.Resampling.BOX, box=box)
+    return (np.asarray(share) >= 0.5).astype(np.uint8)
 
 
 def read_mask(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import datasets, resolve, store
 from harness.errors import UserError, unknown
 from harness.presets import load_preset
-from harness.specs import TrainingSpec, read_spec
+from harness.specs import TrainingSpec, dataset_of, read_spec
 from harness.store import Store
 from methods import registry
 from methods.base import MODEL, Method
@@ -66,13 +66,14 @@ def _of_training(name: str, folder: Path, plugins: Sequence[Path]) -> Method:
             f"{folder} was trained with version {spec.card_version} of {name}, this is version {card.version}: "
             "the same weights would give other images. Train again"
         )
-    info = datasets.get(spec.dataset).info(spec.size_px)
+    info = dataset_of(spec).info(spec.size_px)
     return _loaded(_built(card, info, spec.parameters), folder, folder)
 
 
 def _of_setting(card: MethodCard, setting: Setting) -> Method:
-    preset = load_preset(setting.preset, setting.overrides)
-    info = datasets.get(setting.dataset).info(preset.size_px)
+    dataset = datasets.get(setting.dataset)
+    preset = resolve.fitted(load_preset(setting.preset, setting.overrides), dataset)
+    info = dataset.info(preset.size_px)
     fits, reason = supports(card, info)
     if not fits:
         raise UserError(reason)

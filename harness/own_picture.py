@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.body_mask import mask_of_joints
 from harness.boxes import box_of_joints, box_of_mask
 from harness.errors import UserError, unknown
-from harness.images import from_uint8, read_mask, read_upright
-from harness.segmentation import mask_of_joints
+from harness.images import from_uint8, read_mask, read_upright, resized, resized_mask
 from methods.card import DatasetInfo
 from mrnet.skeletons import Skeleton
 
@@ -148,7 +148,7 @@ def condition_of(image: Path, pose: Path, mask: Path | None, info: DatasetInfo) 
     if poses.reference is not None:
         reference = window.joints(poses.reference, info.size_px)
     if mask is not None:
-        person, source = _resized_mask(read_mask(mask, picture.shape[:2]), window, info.size_px), f"file {mask}"
+        person, source = resized_mask(read_mask(mask, picture.shape[:2]), info.size_px, window.box), f"file {mask}"
     else:
         person, source = mask_of_joints(reference, info.skeleton, info.size_px), "drawn around the joints"
     tight = box_of_mask(person)
@@ -156,7 +156,7 @@ def condition_of(image: Path, pose: Path, mask: Path | None, info: DatasetInfo) 
         raise UserError(f"the person's mask ({source}) has no pixel in the window {window} of {image}")
     box = tight if poses.reference is None else box_of_joints(reference, info.size_px)
     condition = Condition(
-        image=from_uint8(_resized(picture, window, info.size_px)[None]),
+        image=from_uint8(resized(picture, info.size_px, window.box)[None]),
         mask=torch.from_numpy(person[None, None].astype(np.float32)),
         joints=torch.from_numpy(reference[None]),
         box=torch.from_numpy(box[None]),
@@ -165,19 +165,3 @@ def condition_of(image: Path, pose: Path, mask: Path | None, info: DatasetInfo) 
         skeleton=info.skeleton,
     )
     return condition, window, source
-
-
-def _resized(picture: np.ndarray, window: Window, size_px: tuple[int, int]) -> np.ndarray:
-    from PIL import Image
-
-    height, width = size_px
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC, box=window.box))
-
-
-def _resized_mask(mask: np.ndarray, window: Window, size_px: tuple[int, int]) -> np.ndarray:
-    """(H, W) uint8 in {0, 1}: a pixel is person if at least half of its area is."""
-    from PIL import Image
-
-    height, width = size_px
-    share = Image.fromarray(mask.astype(np.float32)).resize((width, height), Image.Resampling.BOX, box=window.box)
-    return (np.asarray(share) >= 0.5).astype(np.uint8)

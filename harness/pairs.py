@@ -33,11 +33,11 @@ _HEADER = re.compile(
 
 
 def group_of(frame_id: str) -> str:
-    """The clip of a frame: `lab-cam01` of `lab-cam01/0042`."""
+    """The group of a frame, which is its clip, video or person: `lab-cam01` of `lab-cam01/0042`."""
     return frame_id.rpartition("/")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A reference and a target frame by their ids; `id` is unique in its list and safe as a file name."""
 
@@ -77,12 +77,17 @@ class PairList:
         return hashlib.sha256((head + body).encode()).hexdigest()
 
     @property
+    def targets(self) -> frozenset[str]:
+        """The frames that are some pair's target."""
+        return frozenset(pair.target for pair in self.pairs)
+
+    @property
     def frame_ids(self) -> tuple[str, ...]:
         """Every frame the pairs use, once, in order of first use."""
         return tuple(dict.fromkeys(frame for pair in self.pairs for frame in (pair.reference, pair.target)))
 
     def limit(self, n: int) -> PairList:
-        """A subset of `n` pairs, as many from each target clip as there are, in the list's order; the same every time.
+        """A subset of `n` pairs, as many from each target's group as there are, in the list's order; always the same.
 
         A smaller subset lies within a larger one. All pairs if there are no more than `n`; UserError for n < 1.
         """
@@ -94,7 +99,7 @@ class PairList:
         queues: dict[str, list[int]] = defaultdict(list)
         for index in generator.permutation(len(self.pairs)):
             queues[group_of(self.pairs[index].target)].append(int(index))
-        rank = {index: (turn, clip) for clip in queues for turn, index in enumerate(queues[clip])}
+        rank = {index: (turn, group) for group in queues for turn, index in enumerate(queues[group])}
         chosen = sorted(sorted(rank, key=rank.__getitem__)[:n])
         return replace(self, pairs=tuple(self.pairs[index] for index in chosen))
 
@@ -135,27 +140,33 @@ class PairList:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many frames, clips and persons two partitions share."""
+    """How many frames, groups (clips, videos) and persons two partitions share; persons: None where nobody knows."""
 
     first: str
     second: str
     frames: int
-    clips: int
-    persons: int
+    groups: int
+    persons: int | None
 
     def __str__(self) -> str:
-        shared = f"frames: {self.frames}, clips: {self.clips}, persons: {self.persons}"
-        return f"{self.first} and {self.second} share {shared}"
+        persons = "unknown" if self.persons is None else self.persons
+        return f"{self.first} and {self.second} share frames: {self.frames}, groups: {self.groups}, persons: {persons}"
 
 
-def overlap(partitions: Partitions, person_of: Callable[[str], str]) -> tuple[Overlap, ...]:
-    """What each two partitions share; `person_of` maps a frame id to its person."""
-
-    def shared(first: str, second: str, key: Callable[[str], str]) -> int:
-        return len({key(frame) for frame in partitions[first]} & {key(frame) for frame in partitions[second]})
-
+def overlap(partitions: Partitions, person_of: Callable[[str], str | None]) -> tuple[Overlap, ...]:
+    """What each two partitions share; `person_of` maps a frame id to its person, or None where that is unknown."""
+    frames = {name: set(partitions[name]) for name in partitions.NAMES}
+    groups = {name: set(map(group_of, frames[name])) for name in frames}
+    persons = {name: set(map(person_of, frames[name])) for name in frames}
+    known = all(None not in found for found in persons.values())
     return tuple(
-        Overlap(a, b, shared(a, b, str), shared(a, b, group_of), shared(a, b, person_of))
+        Overlap(
+            a,
+            b,
+            len(frames[a] & frames[b]),
+            len(groups[a] & groups[b]),
+            len(persons[a] & persons[b]) if known else None,
+        )
         for a, b in combinations(partitions.NAMES, 2)
     )
 
@@ -183,7 +194,7 @@ class PairData:
         return self.pairs.pairs[index].id
 
     def group(self, index: int) -> str:
-        """The clip of the pair's target."""
+        """The group of the pair's target."""
         return group_of(self.pairs.pairs[index].target)
 
     def conditions(self, indices: Sequence[int]) -> Condition:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness import locks
 from harness.images import write_png
+from harness.progress import track
 from harness.store import read_json
 from mrnet import files
 
@@ -46,7 +47,7 @@ def _is_of(folder: Path, frames: FrameStore) -> bool:
 
 def _fill(folder: Path, frames: FrameStore, pairs: PairList) -> None:
     poses = {}
-    for frame_id in pairs.frame_ids:
+    for frame_id in track(pairs.frame_ids, "keeping the test frames"):
         index = frames.index(frame_id)
         write_png(folder / "frames" / f"{frame_id.replace('/', '_')}.png", frames.images[index])
         poses[frame_id] = {"joints": plain_joints(frames.joints[index]), "box": frames.boxes[index].tolist()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from harness.datasets.base import Dataset
 from harness.metrics.protocol import Protocol
-from harness.pairs import PairList
+from harness.pairs import Overlap, PairList, overlap
 from harness.presets import Preset
 from harness.specs import CellSpec, TrainingSpec
 from harness.store import Store
@@ -40,6 +40,7 @@ class RunRequest:
     overrides: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()
     data_root: Path | None = None
+    masks: str | None = None
     weights_dir: Path | None = None
     results: Path = Path("results")
     policy: str = "only-missing"
@@ -101,13 +102,19 @@ class Plan:
         found = {cell.training.spec.key: cell.training for cell in self.cells if cell.training}
         return tuple(found.values())
 
+    def overlaps(self) -> tuple[Overlap, ...]:
+        """What the partitions share; of the test partition the frames that the test pairs use count."""
+        parts = self.dataset.partitions(self.split)
+        return overlap(replace(parts, test=self.test.frame_ids), self.dataset.person)
+
     @property
     def to_do(self) -> tuple[Cell, ...]:
         return tuple(cell for cell in self.cells if cell.status is Status.TO_DO)
 
 
 def needed_assets(plan: Plan) -> list[str]:
-    """Names of the pretrained assets that the work to do needs, trainings' first."""
+    """Names of the pretrained assets that the work to do needs: for masks, trainings, scores."""
+    masks = [] if not plan.to_do or plan.dataset.decoded(plan.preset.size_px) else plan.dataset.assets
     training = [name for item in plan.trainings if item.status is Status.TO_DO for name in item.spec.assets]
     scoring = plan.protocol.assets() if any("scores" in cell.stages for cell in plan.to_do) else []
-    return list(dict.fromkeys([*training, *scoring]))
+    return list(dict.fromkeys([*masks, *training, *scoring]))

@@ -101,6 +101,8 @@ def record(folder: Path, spec: CellSpec) -> Record:
         skipped=side["skipped"],
         by_group=group_means(pairs),
         pair_list_hash=spec.test_pair_list_hash,
+        leakage=spec.leakage,
+        mask_source=spec.masks,
         pairs=spec.pairs,
         train_pair_list_hash=spec.train_pair_list_hash,
         dataset_fingerprint=spec.dataset_fingerprint,

@@ -53,6 +53,16 @@ class Git(_Plain):
     dirty_hash: str | None = Field(None, description="SHA-256 of the uncommitted changes, null for a clean tree")
 
 
+class Leakage(_Plain):
+    """What two partitions of a split share: how far a test may be a test of memory."""
+
+    first: str = Field(description="`train` or `val`")
+    second: str = Field(description="`val` or `test`")
+    frames: int = Field(description="frames in both")
+    groups: int = Field(description="groups (clips, videos, garments, persons) with frames in both")
+    persons: int | None = Field(description="persons with frames in both; null where the dataset names nobody")
+
+
 class Measurement(_Plain):
     """What every record holds: numbers, what they were computed with, and from which code."""
 
@@ -99,6 +109,11 @@ class Record(Measurement):
     overrides: tuple[str, ...] = Field((), description="`--set` changes to the preset; none for what is not trained")
     seed: int | None = Field(description="training seed; null for what has none")
     pair_list_hash: str = Field(description="hash of the test pair list")
+    leakage: tuple[Leakage, ...] = Field((), description="what the partitions of the split share")
+    mask_source: str | None = Field(
+        None,
+        description="where person masks come from: `annotated`, `prepared`, or the segmenter; null if not recorded",
+    )
     pairs: str = Field(description="folder under results/pairs that holds the test pairs, their frames and poses")
     train_pair_list_hash: str | None = Field(
         None, description="hash of the training pair list, where training frames were used"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness import datasets, keys, provenance, store
@@ -14,6 +14,7 @@ from harness.metrics.protocol import load_protocol
 from harness.pairs import PairList
 from harness.plan import POLICIES, Cell, Plan, RunRequest, Status, Training, needed_assets
 from harness.presets import Preset, Schedule, load_preset
+from harness.records import Leakage
 from harness.specs import CellSpec, TrainingSpec
 from harness.store import Store
 from harness.weights import WeightStore
@@ -68,7 +69,7 @@ def _checked_cards(request: RunRequest) -> dict[str, MethodCard]:
 
 
 def _dataset_of(request: RunRequest) -> Dataset:
-    dataset = datasets.get(request.dataset, request.data_root)
+    dataset = datasets.get(request.dataset, request.data_root, request.masks, request.weights_dir)
     if request.data_root is not None and not request.data_root.is_dir():
         raise UserError(
             f"--data-root {request.data_root} is no folder. Name the one that holds {dataset.name}/, or run: "
@@ -80,9 +81,9 @@ def _dataset_of(request: RunRequest) -> Dataset:
 def resolve(request: RunRequest) -> Plan:
     """Resolve a request against the store. UserError for unknown names and values; starts nothing, decodes nothing."""
     cards = _checked_cards(request)
-    preset = load_preset(request.preset, request.overrides)
     protocol = load_protocol(request.protocol)
     dataset = _dataset_of(request)
+    preset = fitted(load_preset(request.preset, request.overrides), dataset)
     split = request.split or dataset.default_split
     if request.pairs is None:
         test = dataset.pair_list(split, "test", preset.size_px)
@@ -104,6 +105,11 @@ def resolve(request: RunRequest) -> Plan:
     cells = [cell for name in dict.fromkeys(request.methods) for cell in resolver.cells(cards[name])]
     plan = replace(plan, cells=tuple(cells))
     return replace(plan, missing=_missing(plan))
+
+
+def fitted(preset: Preset, dataset: Dataset) -> Preset:
+    """The preset at the dataset's own shape: its square size names the height."""
+    return preset.model_copy(update={"size_px": dataset.fitted(preset.size_px)})
 
 
 def given_pairs(path: Path, dataset: Dataset, split: str) -> PairList:
@@ -138,10 +144,12 @@ class _Resolver:
         self._plan = plan
         self._fingerprint = plan.dataset.fingerprint(plan.preset.size_px)
         self._always = plan.request.policy == "always"
+        self._leakage = tuple(Leakage(**asdict(shared)) for shared in plan.overlaps())
         self._common = {
             "plugins": tuple(str(path.absolute()) for path in plan.request.plugins),
             "dataset": plan.dataset.name,
             "data_root": _absolute(plan.request.data_root),
+            "masks": plan.dataset.masks,
             "weights_dir": _absolute(plan.request.weights_dir),
             "split": plan.split,
             "size_px": plan.preset.size_px,
@@ -254,6 +262,7 @@ class _Resolver:
             test_pair_list_hash=plan.test.hash,
             train_pair_list_hash=seen,
             box_source=plan.info.box_source,
+            leakage=self._leakage,
             assets={**(training.spec.assets if training else {}), **scoring},
             command=provenance.command_line(),
         )

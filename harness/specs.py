@@ -11,7 +11,7 @@ from harness import config, datasets
 from harness.config import Strict
 from harness.errors import UserError
 from harness.presets import Schedule
-from harness.records import Git
+from harness.records import Git, Leakage
 from harness.store import SPEC
 from harness.weights import WeightStore
 from mrnet import files
@@ -29,6 +29,7 @@ class _Common(Strict):
     plugins: tuple[str, ...]
     dataset: str
     data_root: str | None
+    masks: str | None = None
     weights_dir: str | None
     split: str
     size_px: tuple[int, int]
@@ -61,6 +62,7 @@ class CellSpec(_Common):
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
     assets: SHA-256 of all pretrained assets, of training and scoring.
     train_pair_list_hash: of the training pairs that the model or the control saw, if any.
+    leakage: what the split's partitions share, the test list's frames in place of its test partition's.
     git: state of the code when the run began.
     """
 
@@ -82,6 +84,7 @@ class CellSpec(_Common):
     test_pair_list_hash: str
     train_pair_list_hash: str | None
     box_source: str
+    leakage: tuple[Leakage, ...] = ()
     assets: dict[str, str]
     command: str
     git: Git | None = None
@@ -103,9 +106,13 @@ def read_spec(path: Path) -> TrainingSpec | CellSpec:
 
 def dataset_of(spec: TrainingSpec | CellSpec) -> Dataset:
     """The dataset the spec names."""
-    return datasets.get(spec.dataset, Path(spec.data_root) if spec.data_root else None)
+    return datasets.get(spec.dataset, _path(spec.data_root), spec.masks, _path(spec.weights_dir))
 
 
 def weight_store(spec: TrainingSpec | CellSpec) -> WeightStore:
     """The weights the run was told to use."""
-    return WeightStore(extra_dir=Path(spec.weights_dir) if spec.weights_dir else None)
+    return WeightStore(extra_dir=_path(spec.weights_dir))
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

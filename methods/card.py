@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mrnet.skeletons import Skeleton
+from mrnet.skeletons import Skeleton, obtainable
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class DatasetInfo:
 
     size_px: (height, width) of every image, pixels.
     box_source: where person boxes come from: `annotation` or `joints`.
+    mask_source: where person masks come from: `annotated`, `prepared`, or what draws or finds them; empty for none.
     """
 
     name: str
@@ -22,6 +23,7 @@ class DatasetInfo:
     skeleton: Skeleton
     has_masks: bool
     box_source: str
+    mask_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class MethodCard:
     reduced: overrides of parameters that make the method small, for `bench check`.
     weight_parameters: names of parameters whose value names a pretrained asset that `fit` needs (empty value: none).
     size_multiple, min_size_px: both image sides must be divisible by the first and not below the second.
-    skeletons: names of the joint sets the method accepts; empty means any.
+    needs_joints: joints without which the method cannot work; one that can be derived (`mrnet.skeletons`) does.
     privileged: the output is made from the target, so the row is a ceiling and is never ranked.
     """
 
@@ -54,7 +56,7 @@ class MethodCard:
     needs_masks: bool = False
     size_multiple: int = 1
     min_size_px: int = 1
-    skeletons: tuple[str, ...] = ()
+    needs_joints: tuple[str, ...] = ()
     privileged: bool = False
 
     def __post_init__(self) -> None:
@@ -80,10 +82,11 @@ def supports(card: MethodCard, info: DatasetInfo) -> tuple[bool, str]:
             False,
             f"{card.name} needs sides of at least {card.min_size_px} px; {info.name} is {height}×{width}",
         )
-    if card.skeletons and info.skeleton.name not in card.skeletons:
+    lacking = [name for name in card.needs_joints if name not in obtainable(info.skeleton)]
+    if lacking:
         return (
             False,
-            f"{card.name} accepts the joint sets {', '.join(card.skeletons)}; {info.name} has {info.skeleton.name}",
+            f"{card.name} needs the joints {', '.join(lacking)}; {info.name} has no such ({info.skeleton.name})",
         )
     if card.needs_masks and not info.has_masks:
         return False, f"{card.name} needs person masks; {info.name} has none"

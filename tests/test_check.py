@@ -18,7 +18,7 @@ from harness.errors import UserError
 from harness.stand_ins import StandInWeights
 from methods import registry
 from methods.card import MethodCard
-from mrnet.skeletons import FOOTAGE18
+from mrnet.skeletons import FOOTAGE18, PENN13
 
 PLUGIN = Path(__file__).with_name("broken_methods.py")
 
@@ -150,10 +150,11 @@ def test_size_and_joints_follow_the_card():
     def card(**options):
         return MethodCard("x", "X", "", "", 2026, "MIT", 1, **options)
 
-    dataset, size_px = dataset_for(card(size_multiple=48, min_size_px=64, skeletons=("footage18",)))
+    dataset, size_px = dataset_for(card(size_multiple=48, min_size_px=64, needs_joints=("neck", "nose")))
     assert size_px == (96, 96) and dataset.info(size_px).skeleton is FOOTAGE18
-    with pytest.raises(UserError, match="accepts the joint sets coco17"):
-        dataset_for(card(skeletons=("coco17",)))
+    assert dataset_for(card(needs_joints=("neck", "left_hip")))[0].info(size_px).skeleton is PENN13
+    with pytest.raises(UserError, match="needs the joints left_heel; synthetic has no such"):
+        dataset_for(card(needs_joints=("nose", "left_heel")))
 
 
 def test_stand_ins_have_the_networks_shapes():

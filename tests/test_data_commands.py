@@ -47,8 +47,9 @@ def test_pairs_writes_lists_and_counts_overlap_without_a_clip(empty_home, tmp_pa
     output = run(data.app, "pairs", "footage", "--split", "camera", "--out", str(tmp_path))
     lists = {name: PairList.read(tmp_path / f"footage-camera-{name}.csv") for name in ("train", "val", "test")}
     for name, pairs in lists.items():
-        assert f"{name}: " in output and f"{len(pairs)} pairs, sha256 {pairs.hash[:12]}" in output
-    assert "train and test share frames: 0, clips: 0, persons: 1" in output
+        assert f"{name}: {len(pairs)} pairs of" in output
+        assert f"{len(pairs.targets)} distinct targets, sha256 {pairs.hash}  " in output
+    assert "train and test share frames: 0, groups: 0, persons: 1" in output
 
 
 def test_unknown_dataset_and_weights_get_a_suggestion(empty_home):

@@ -60,7 +60,7 @@ def test_the_record_says_where_it_comes_from(run):
 
 def test_the_run_prints_overlap_table_and_the_paths_of_report_and_picture(run):
     results, done = run
-    assert "train and test share frames: 0, clips: 4, persons: 1" in done.stderr
+    assert "train and test share frames: 0, groups: 4, persons: 1" in done.stderr
     markdown, picture = (next((results / "report").glob(f"*smoke*.{ending}")) for ending in ("md", "png"))
     printed = done.stdout.replace("\n", "")
     assert str(markdown) in printed

@@ -72,7 +72,7 @@ def test_overlap_of_frames_clips_and_persons():
     found = {}
     for split in dataset.splits:
         for shared in overlap(dataset.partitions(split), dataset.person):
-            found[split, shared.first, shared.second] = (shared.frames, shared.clips, shared.persons)
+            found[split, shared.first, shared.second] = (shared.frames, shared.groups, shared.persons)
     assert found["video", "train", "test"] == (0, 4, 1)
     assert found["camera", "train", "test"] == (0, 0, 1)
     assert found["scene", "train", "test"] == (0, 0, 0)
@@ -144,7 +144,7 @@ def test_missing_and_damaged_clips_name_the_command(empty_home, tmp_path):
     dataset.folder.mkdir()
     for track in (*LAB, "roof"):
         (dataset.folder / f"{track}.mp4").write_bytes(b"damaged")
-    assert dataset.available()[0] and len(dataset.check()) == 5
+    assert dataset.available()[0] and len(dataset.check().problems) == 5
     with pytest.raises(UserError, match="SHA-256"):
         dataset.frames((32, 32))
     assert not list((empty_home / "cache" / "footage").glob("[!.]*")), "nothing is taken for whole"
@@ -154,7 +154,7 @@ def test_missing_and_damaged_clips_name_the_command(empty_home, tmp_path):
 
 
 def test_sources_have_their_hashes(footage):
-    assert footage.available() == (True, "") and footage.check() == []
+    assert footage.available() == (True, "") and footage.check().problems == ()
     assert len([path for path in footage.folder.iterdir() if path.suffix == ".mp4"]) == 5
     assert {path.suffix for path in footage.folder.iterdir()} <= {".mp4", ".lock", ""}, "no archive is kept"
 

@@ -82,7 +82,7 @@ def test_a_limit_is_balanced_nested_and_the_same_every_time():
 def test_overlap_counts_frames_clips_and_persons():
     partitions = Partitions(train=("a/1", "a/2", "b/1"), val=("a/2", "c/1"), test=("d/1",))
     persons = {"a": "ann", "b": "ben", "c": "ben", "d": "dan"}
-    found = {(o.first, o.second): (o.frames, o.clips, o.persons) for o in overlap(partitions, lambda f: persons[f[0]])}
+    found = {(o.first, o.second): (o.frames, o.groups, o.persons) for o in overlap(partitions, lambda f: persons[f[0]])}
     assert found == {("train", "val"): (1, 1, 2), ("train", "test"): (0, 0, 0), ("val", "test"): (0, 0, 0)}
 
 

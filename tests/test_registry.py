@@ -1,5 +1,6 @@
 """Where methods come from, what they accept, and what a wrong name says."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from methods import cards, registry
 from methods.card import DatasetInfo, supports
-from mrnet.skeletons import FOOTAGE18, PENN13
+from mrnet.skeletons import BBC7, FOOTAGE18, PENN13
 
 PLUGIN = """
 from methods.base import Method, Synthesis
@@ -101,6 +102,16 @@ def test_a_refusal_names_its_reason(dataset, reason):
 
 def test_any_joint_set_is_accepted_where_the_card_names_none():
     assert supports(cards.MRNET, DatasetInfo("toy", (64, 64), PENN13, True, "joints")) == (True, "")
+
+
+def test_joints_may_be_derived_but_not_made_up():
+    """BodyROI7 crops hips and knees, which BBC-Pose does not annotate; a neck is the middle of two shoulders."""
+    body = dataclasses.replace(cards.MRNET, name="body", needs_joints=("neck", "left_hip", "left_knee"))
+    assert supports(body, DatasetInfo("penn", (64, 64), PENN13, True, "joints")) == (True, "")
+    assert supports(body, DatasetInfo("bbc", (64, 64), BBC7, True, "joints")) == (
+        False,
+        "body needs the joints left_hip, left_knee; bbc has no such (bbc7)",
+    )
 
 
 def test_the_assets_of_a_training_follow_its_parameters():

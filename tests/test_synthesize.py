@@ -9,12 +9,12 @@ from small_run import PLUGIN, bench
 from typer.testing import CliRunner
 
 from harness import datasets
+from harness.body_mask import mask_of_joints
 from harness.cli import app
 from harness.datasets.synthetic import Synthetic
 from harness.errors import UserError
 from harness.images import from_uint8, read_image, read_upright, to_uint8, write_png
 from harness.own_picture import Poses, Window, condition_of, read_poses, window_around
-from harness.segmentation import mask_of_joints
 from harness.store import DONE
 from harness.toy import write_files
 from methods.card import DatasetInfo

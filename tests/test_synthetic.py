@@ -63,7 +63,7 @@ def test_pairs_of_each_split(split, counts, frames):
     shared = overlap(dataset.partitions(split), dataset.person)
     assert not any(one.frames for one in shared)
     (train_test,) = (one for one in shared if (one.first, one.second) == ("train", "test"))
-    assert (train_test.clips, train_test.persons) == ((4, 2) if split == "time" else (0, 0))
+    assert (train_test.groups, train_test.persons) == ((4, 2) if split == "time" else (0, 0))
 
 
 def test_a_method_may_ask_for_another_joint_set():

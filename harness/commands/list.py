@@ -37,7 +37,10 @@ def methods(
     from methods.card import supports
 
     load_plugins(tuple(plugin or ()))
-    info = datasets.get(dataset).info(load_preset(preset).size_px) if dataset else None
+    info = None
+    if dataset:
+        reader = datasets.get(dataset)
+        info = reader.info(reader.fitted(load_preset(preset).size_px))
     for name, card in all_cards().items():
         kind = " (control)" if name in CONTROL_CARDS else ""
         typer.echo(f"{name}{kind}: {card.title}. {card.summary}")
@@ -61,8 +64,8 @@ def _needs(card) -> list[str]:
         needs.append("needs person masks")
     if card.size_multiple > 1 or card.min_size_px > 1:
         needs.append(f"sides divisible by {card.size_multiple}, at least {card.min_size_px} px")
-    if card.skeletons:
-        needs.append(f"joint sets: {', '.join(card.skeletons)}")
+    if card.needs_joints:
+        needs.append(f"needs the joints {', '.join(card.needs_joints)}")
     return needs
 
 
@@ -74,6 +77,7 @@ def datasets() -> None:
     for name in known.names():
         dataset = known.get(name)
         available, reason = dataset.available()
+        reason = reason.partition("\n")[0]
         splits = ", ".join(dataset.splits)
         typer.echo(f"{name}: {dataset.title}")
         typer.echo(f"    splits: {splits} (default {dataset.default_split}); licence: {dataset.licence}")

@@ -16,6 +16,14 @@ DataRoot = Annotated[
         "--data-root", metavar="DIR", help="Folder of the datasets' sources.", show_default="data under BENCH_HOME"
     ),
 ]
+Masks = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--masks", metavar="NAME",
+        help="Where person masks come from: joints, keypoint, box, blazepose, maskrcnn; prepared ones as they come.",
+        show_default="the dataset's own, else joints",
+    ),
+]  # fmt: skip
 WeightsDir = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--weights-dir", metavar="DIR", help="Folder of weights, looked at first.",

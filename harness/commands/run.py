@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from harness.commands.options import RESULTS, DataRoot, Overrides, Plugins, Protocol, Results, WeightsDir
+from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugins, Protocol, Results, WeightsDir
 from harness.engine import ENGINES
 from harness.errors import CellFailed, UserError
 from harness.plan import POLICIES
@@ -37,6 +37,7 @@ def run(
     engine: Annotated[str, typer.Option(help=f"Where cells run: {', '.join(ENGINES)}.")] = ENGINES[0],
     workers: Annotated[int, typer.Option(min=1, help="Cells at once, each learned one in a process of its own.")] = 1,
     data_root: DataRoot = None,
+    masks: Masks = None,
     weights_dir: WeightsDir = None,
     results: Results = RESULTS,
     policy: Annotated[str, typer.Option(help=f"What to do with what is there: {', '.join(POLICIES)}.")] = POLICIES[0],
@@ -52,6 +53,8 @@ def run(
       bench run --methods mrnet,copy,mean,target --dataset footage --preset quick
 
       bench run --methods mrnet --dataset footage --set methods.mrnet.schedule.steps=1500 --seeds 0,1,2
+
+      bench run --methods mrnet,copy --dataset penn --split mrnet-like --data-root ~/data --masks blazepose
 
       bench run --methods mine --plugin mine.py --dataset footage --preset mine.yaml --plan
     """
@@ -71,6 +74,7 @@ def run(
         overrides=tuple(overrides or ()),
         plugins=tuple(plugin or ()),
         data_root=data_root,
+        masks=masks,
         weights_dir=weights_dir,
         results=results,
         policy=policy,

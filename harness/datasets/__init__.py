@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 
 # name → class, one module per on-disk layout
 _READERS = {
+    "bbc": "harness.datasets.bbc:BBCPose",
+    "deepfashion": "harness.datasets.deepfashion:DeepFashion",
     "footage": "harness.datasets.footage:Footage",
+    "market": "harness.datasets.market:Market1501",
+    "penn": "harness.datasets.penn:PennAction",
+    "prepared": "harness.datasets.prepared:Prepared",
     "synthetic": "harness.datasets.synthetic:Synthetic",
 }
+_ALIASES = {"bbc_pose": "bbc", "bbcpose": "bbc", "market1501": "market", "penn_action": "penn"}
 
 
 def names() -> list[str]:
@@ -23,9 +29,13 @@ def names() -> list[str]:
     return sorted(_READERS)
 
 
-def get(name: str, data_root: Path | None = None) -> Dataset:
-    """The dataset called `name`, its sources under `data_root`; UserError with did-you-mean for an unknown name."""
+def get(name: str, data_root: Path | None = None, masks: str | None = None, weights_dir: Path | None = None) -> Dataset:
+    """The dataset called `name`, or by an alias of it; its parameters are those of `Dataset`.
+
+    UserError with did-you-mean for an unknown name, and for masks the dataset does not have.
+    """
+    name = _ALIASES.get(name, name)
     if name not in _READERS:
         raise unknown("dataset", name, _READERS)
     module, _, reader = _READERS[name].partition(":")
-    return getattr(import_module(module), reader)(data_root)
+    return getattr(import_module(module), reader)(data_root, masks, weights_dir)

@@ -7,17 +7,24 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness import paths
+from harness.datasets.findings import Findings
 from harness.datasets.frames import FrameStore, Partitions
+from harness.errors import UserError
 from harness.pairs import PairList
 from methods.card import DatasetInfo
 
-__all__ = ["Dataset", "FrameStore", "Partitions"]
+__all__ = ["Dataset", "Findings", "FrameStore", "Partitions"]
 
 
 class Dataset(ABC):
     """A dataset on disk.
 
     data_root: folder of all datasets' sources, by default `data` under the home folder.
+    masks: where person masks come from; None for the dataset's own way, which is the only one of most.
+    weights_dir: a folder of pretrained networks to look at first, for masks that a network makes.
+
+    shape: height and width of a frame in lowest terms, or None for any.
+    own_masks: the name of the dataset's own way, as records print it.
     """
 
     name: ClassVar[str]
@@ -26,10 +33,42 @@ class Dataset(ABC):
     citation: ClassVar[str]
     splits: ClassVar[tuple[str, ...]]
     default_split: ClassVar[str]
+    shape: ClassVar[tuple[int, int] | None] = None
+    own_masks: ClassVar[str]
 
-    def __init__(self, data_root: Path | None = None):
+    def __init__(self, data_root: Path | None = None, masks: str | None = None, weights_dir: Path | None = None):
+        self.data_root = data_root
         self.folder = (data_root or paths.home() / "data") / self.name
         self.fetch_command = f"bench data fetch {self.name}" + (f" --data-root {data_root}" if data_root else "")
+        self.masks = masks or self.own_masks
+        self.weights_dir = weights_dir
+        if self.masks not in self.mask_sources():
+            raise UserError(
+                f"the person masks of {self.name} are '{self.own_masks}'; it has no others, and '{masks}' was asked for"
+                if len(self.mask_sources()) == 1
+                else f"{self.name} has no masks '{masks}'. Valid: {', '.join(self.mask_sources())}"
+            )
+
+    @classmethod
+    def mask_sources(cls) -> tuple[str, ...]:
+        """Where its person masks may come from."""
+        return (cls.own_masks,)
+
+    def fitted(self, size_px: tuple[int, int]) -> tuple[int, int]:
+        """The size for a preset's (height, width): a square one names the height, and the dataset keeps its shape."""
+        height, width = size_px
+        if self.shape is None or height != width:
+            return size_px
+        return height, round(height * self.shape[1] / self.shape[0])
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Names of the pretrained networks that its frames need before they can be decoded."""
+        return ()
+
+    def decoded(self, size_px: tuple[int, int]) -> bool:
+        """Whether its frames of that size lie in the cache, so that neither sources nor `assets` are needed."""
+        return False
 
     @abstractmethod
     def info(self, size_px: tuple[int, int]) -> DatasetInfo:
@@ -37,11 +76,11 @@ class Dataset(ABC):
 
     @abstractmethod
     def available(self) -> tuple[bool, str]:
-        """Whether the sources are there; otherwise the reason and the command that mends it."""
+        """Whether the sources are there; otherwise the reason and what mends it. The first line says the most."""
 
     @abstractmethod
     def fingerprint(self, size_px: tuple[int, int]) -> str:
-        """Hash of the sources' SHA-256, the annotations, the reader's version and the size; never of pixels."""
+        """Hash of the sources, the annotations, the reader's version, the masks' and the size; never of pixels."""
 
     @abstractmethod
     def frame_ids(self) -> tuple[str, ...]:
@@ -52,8 +91,8 @@ class Dataset(ABC):
         """The frames of each partition; UserError for an unknown split."""
 
     @abstractmethod
-    def person(self, frame_id: str) -> str:
-        """Who is on the frame."""
+    def person(self, frame_id: str) -> str | None:
+        """Who is on the frame; None where the dataset does not tell."""
 
     @abstractmethod
     def pair_list(self, split: str, partition: str, size_px: tuple[int, int]) -> PairList:
@@ -65,8 +104,8 @@ class Dataset(ABC):
 
     @abstractmethod
     def fetch(self) -> list[Path]:
-        """Bring the sources to `folder`; the paths that were written."""
+        """Bring the sources to `folder`; the paths that were written. UserError where only the user can get them."""
 
     @abstractmethod
-    def check(self) -> list[str]:
-        """What is wrong with the sources on disk, one sentence each; empty if all hashes agree."""
+    def check(self) -> Findings:
+        """What is to be said of the sources on disk; they are read whole."""

@@ -18,11 +18,12 @@ import numpy as np
 from harness import boxes
 from harness import cache as frame_cache
 from harness.datasets import footage_spec
-from harness.datasets.base import Dataset
+from harness.datasets.base import Dataset, Findings
 from harness.datasets.footage_spec import ANNOTATED_SIZE_PX, Track, annotations, spec
 from harness.datasets.frames import FrameStore, Partitions
 from harness.errors import UserError
 from harness.fetch import PyPIMember, fetch_members, is_whole
+from harness.images import resized, resized_mask
 from harness.pairs import PairList, group_of
 from harness.progress import track as shown
 from methods.card import DatasetInfo
@@ -41,13 +42,17 @@ class Footage(Dataset):
     citation = "Pose2Sim / Sports2D demo footage, BSD-3-Clause"
     splits = ("video", "camera", "scene")
     default_split = "video"
+    shape = (1, 1)
+    own_masks = "annotated"
 
     def info(self, size_px: tuple[int, int]) -> DatasetInfo:
         """Square sizes from 16 px; the annotations are made at 128 px."""
         height, width = size_px
         if height != width or height < _MIN_SIZE_PX:
             raise UserError(f"footage is square and at least {_MIN_SIZE_PX} px; {height}×{width} was asked for")
-        return DatasetInfo(self.name, (height, width), FOOTAGE18, has_masks=True, box_source="joints")
+        return DatasetInfo(
+            self.name, (height, width), FOOTAGE18, has_masks=True, box_source="joints", mask_source=self.masks
+        )
 
     def available(self) -> tuple[bool, str]:
         missing = [self._clip(name).name for name in spec().tracks if not self._clip(name).is_file()]
@@ -106,21 +111,23 @@ class Footage(Dataset):
         ]
         return fetch_members(wanted)
 
-    def check(self) -> list[str]:
+    def check(self) -> Findings:
         available, reason = self.available()
         if not available:
-            return [reason]
-        return [
+            return Findings(problems=(reason,))
+        problems = tuple(
             f"{self._clip(name)} does not have the SHA-256 {track.sha256}. Remove it and run: bench data fetch footage"
             for name, track in spec().tracks.items()
             if not is_whole(self._clip(name), track.sha256)
-        ]
+        )
+        whole = len(spec().tracks) - len(problems)
+        return Findings(facts=(f"{whole} of {len(spec().tracks)} clips have their SHA-256",), problems=problems)
 
     def _clip(self, track: str) -> Path:
         return self.folder / f"{track}.mp4"
 
     def _build(self, folder: Path, size_px: tuple[int, int]) -> None:
-        problems = self.check()
+        problems = self.check().problems
         if problems:
             raise UserError(" ".join(problems))
         count, side = len(footage_spec.frame_ids()), size_px[0]
@@ -142,7 +149,6 @@ class Footage(Dataset):
 def _clip_frames(path: Path, track: Track, wanted: set[int], side_px: int) -> Iterator[tuple[int, np.ndarray]]:
     """The wanted source frames of a clip, cut to the track's window and resized, (side, side, 3) uint8 RGB."""
     import av
-    from PIL import Image
 
     x0, y0, size = track.window_px
     with av.open(str(path)) as container:
@@ -150,23 +156,18 @@ def _clip_frames(path: Path, track: Track, wanted: set[int], side_px: int) -> It
         for number, frame in enumerate(container.decode(video=0)):
             if number in wanted:
                 window = frame.to_ndarray(format="rgb24")[y0 : y0 + size, x0 : x0 + size]
-                resized = Image.fromarray(window).resize((side_px, side_px), Image.Resampling.BICUBIC)
-                yield number, np.asarray(resized)
+                yield number, resized(window, (side_px, side_px))
             if number >= max(wanted):
                 return
     raise UserError(f"{path} ended before frame {max(wanted)}. Remove it and run: bench data fetch footage")
 
 
 def _mask(rle: str, side_px: int) -> np.ndarray:
-    """(side, side) uint8 in {0, 1}: a pixel is person if at least half of its area is."""
-    from PIL import Image
+    """(side, side) uint8 in {0, 1}."""
     from pycocotools import mask as coco
 
     mask = coco.decode({"size": [ANNOTATED_SIZE_PX, ANNOTATED_SIZE_PX], "counts": rle})
-    if side_px == ANNOTATED_SIZE_PX:
-        return mask
-    share = Image.fromarray(mask.astype(np.float32)).resize((side_px, side_px), Image.Resampling.BOX)
-    return (np.asarray(share) >= 0.5).astype(np.uint8)
+    return resized_mask(mask, (side_px, side_px))
 
 
 @cache

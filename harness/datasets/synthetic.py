@@ -13,7 +13,7 @@ import numpy as np
 
 from harness import boxes
 from harness import cache as frame_cache
-from harness.datasets.base import Dataset
+from harness.datasets.base import Dataset, Findings
 from harness.datasets.frames import FrameStore, Partitions
 from harness.errors import UserError, unknown
 from harness.keys import digest
@@ -57,9 +57,18 @@ class Synthetic(Dataset):
     citation = "drawn by mrnet-bench"
     splits = tuple(_SPLITS)
     default_split = "time"
+    own_masks = "drawn"
 
-    def __init__(self, data_root: Path | None = None, variant: int = 0, skeleton: Skeleton = PENN13):
-        super().__init__(data_root)
+    def __init__(
+        self,
+        data_root: Path | None = None,
+        masks: str | None = None,
+        weights_dir: Path | None = None,
+        *,
+        variant: int = 0,
+        skeleton: Skeleton = PENN13,
+    ):
+        super().__init__(data_root, masks, weights_dir)
         self._variant, self._skeleton = variant, skeleton
 
     def info(self, size_px: tuple[int, int]) -> DatasetInfo:
@@ -67,7 +76,9 @@ class Synthetic(Dataset):
         height, width = size_px
         if min(size_px) < _MIN_SIZE_PX:
             raise UserError(f"synthetic is drawn from {_MIN_SIZE_PX} px a side on; {height}×{width} was asked for")
-        return DatasetInfo(self.name, (height, width), self._skeleton, has_masks=True, box_source="joints")
+        return DatasetInfo(
+            self.name, (height, width), self._skeleton, has_masks=True, box_source="joints", mask_source=self.masks
+        )
 
     def available(self) -> tuple[bool, str]:
         return True, ""
@@ -75,8 +86,8 @@ class Synthetic(Dataset):
     def fetch(self) -> list[Path]:
         return []
 
-    def check(self) -> list[str]:
-        return []
+    def check(self) -> Findings:
+        return Findings(facts=(f"{len(self.frame_ids())} frames, drawn when they are asked for",))
 
     def fingerprint(self, size_px: tuple[int, int]) -> str:
         content = {"reader": READER_VERSION, "variant": self._variant, "skeleton": self._skeleton.name}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness import datasets
+from harness.pairs import Overlap
 from harness.records import Record
 from harness.report.select import SHORT_HASH, Comparison
+from harness.segmenter import SEGMENTERS
 
 FOOTAGE = "footage"
 FOOTAGE_CAUTION = (
@@ -38,6 +40,8 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
         ("Pair list", f"{first.pairs}, hash {first.pair_list_hash[:SHORT_HASH]}"),
         ("Dataset", f"{first.dataset}, fingerprint {first.dataset_fingerprint[:SHORT_HASH]}"),
         ("Target boxes", f"from {first.target_box_source}"),
+        ("Person masks", _each(records, _masks)),
+        ("Leakage", _each(records, _leakage)),
         ("Budget", _budget(records)),
         ("Weights", _weights(records)),
         ("Code", _each(records, _code)),
@@ -48,6 +52,15 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
     ]
     note = caution(first.dataset)
     return tuple(f"{name}: {words}" for name, words in parts if words) + ((note,) if note else ())
+
+
+def _masks(record: Record) -> str:
+    source = record.mask_source or ""
+    return f"{source}: {SEGMENTERS[source].title}" if source in SEGMENTERS else source
+
+
+def _leakage(record: Record) -> str:
+    return "; ".join(str(Overlap(**shared.model_dump())) for shared in record.leakage)
 
 
 def _pairs(records: Iterable[Record]) -> str:

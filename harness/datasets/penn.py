@@ -1,0 +1,300 @@
+"""Penn Action: `frames/0001/000001.jpg`, `labels/0001.mat` (Zhang, Zhu, Derpanis, ICCV 2013).
+
+Coordinates in the files are MATLAB's, 1-based. A joint is missing where it is not visible or not in the picture: the
+files hold a guess or a filler (such as 0.75) there. Rows of `x`, `y`, `visibility`, the number `nframes` and the images
+of a video may disagree; the least of them counts. `bbox` may have fewer rows, or hold no box: those frames take theirs
+from the joints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from harness import config
+from harness.config import Strict
+from harness.datasets import matlab, pair_split
+from harness.datasets.frames import Partitions
+from harness.datasets.index import Count, FrameIndex
+from harness.datasets.on_disk import OnDisk
+from harness.datasets.splits import Part, drawn_pairs, evenly, held_out, seeded
+from harness.errors import UserError
+from harness.pairs import group_of
+from harness.progress import track
+from mrnet.skeletons import PENN13
+
+_VARIABLES = ("x", "y", "visibility", "train", "bbox", "dimensions", "nframes")
+_PUBLISHED_VIDEOS = 2326
+_PARTS_OF_A_VIDEO = 3
+
+
+class Official(Strict):
+    """The split by the `train` flag."""
+
+    val_share: float = Field(gt=0, lt=1)
+    pairs: dict[str, int]
+
+
+class PerVideo(Strict):
+    """A split within every video."""
+
+    pairs: dict[str, int]
+
+
+class Rules(Strict):
+    """`benchmarks/datasets/penn.yaml`, where each is explained."""
+
+    version: int
+    selected_frames: int = Field(ge=2)
+    least_joints: int = Field(ge=1)
+    least_frames: int = Field(ge=2 * _PARTS_OF_A_VIDEO)
+    apart_frames: int = Field(ge=1)
+    seed: int
+    official: Official
+    mrnet_like: PerVideo
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video: joints (n, 13, 2) and boxes (n, 4), 0-based pixels, NaN = missing; size (height, width)."""
+
+    joints: np.ndarray
+    boxes: np.ndarray
+    size_px: tuple[int, int]
+    trains: bool
+    digest: str
+
+
+class PennAction(OnDisk):
+    """Penn Action. Its own box annotation is the person box; who is on a video, nobody says."""
+
+    name = "penn"
+    title = "Penn Action: 2,326 videos of 15 actions, 13 joints"
+    licence = "no licence given; cite the paper, do not redistribute frames"
+    citation = "Penn Action (Zhang, Zhu, Derpanis, ICCV 2013)"
+    splits = ("official", "mrnet-like", "mrnet")
+    default_split = "official"
+    skeleton = PENN13
+    reader_version = 1
+    parts = (("labels",), ("frames",))
+    folder_names = ("Penn_Action",)
+    box_source = "annotation"
+    sources = (
+        "Penn Action (about 3 GB) is on https://dreamdragon.github.io/PennAction/, without a form: Penn_Action.tar.gz. "
+        "Where its links are dead, ask the authors named there."
+    )
+
+    def read(self) -> FrameIndex:
+        ids, joints, boxes, digests = [], [], [], []
+        extra = self._authors_frames
+        for name, video in self.videos.items():
+            digests.append([name, video.digest])
+            numbers = sorted({*self._selected(video), *(n for n in extra.get(name, ()) if n < len(video.joints))})
+            ids += [frame_id(name, number) for number in numbers]
+            joints.append(video.joints[numbers])
+            boxes.append(video.boxes[numbers])
+        if not ids:
+            raise UserError(f"penn: no video in {self.folder} has {self.rules.least_frames} usable frames")
+        return FrameIndex(
+            ids=tuple(ids),
+            images=tuple(f"frames/{name}.jpg" for name in ids),
+            joints=np.concatenate(joints).astype(np.float32),
+            boxes=np.concatenate(boxes).astype(np.float32),
+            digest=hashlib.sha256(repr((self.rules, digests)).encode()).hexdigest(),
+            notes=tuple(self._notes),
+        )
+
+    @cached_property
+    def rules(self) -> Rules:
+        return config.load("datasets", "penn", Rules)
+
+    @cached_property
+    def videos(self) -> dict[str, Video]:
+        """Every labelled video by name, in order."""
+        paths = sorted(self.part("labels").glob("*.mat"))
+        if not paths:
+            raise UserError(f"penn: {self.part('labels')} holds no .mat file.\n{self.instructions}")
+        return {path.stem: self._video(path) for path in track(paths, "reading labels of Penn Action")}
+
+    def _video(self, path: Path) -> Video:
+        found = matlab.load(path, _VARIABLES)
+        x, y, visible = (_table(path, name, found[name], len(PENN13)) for name in ("x", "y", "visibility"))
+        height, width = _numbers(path, "dimensions", found["dimensions"], 3)[:2]
+        annotated = int(_numbers(path, "nframes", found["nframes"], 1)[0])
+        lengths = {"nframes": annotated, "x": len(x), "y": len(y), "visibility": len(visible)}
+        images = self._image_count(path.stem)
+        if images is not None:
+            lengths["images"] = images
+        count = min(lengths.values())
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            self._notes.append(f"video {path.stem}: lengths disagree ({said}); the first {count} frames are used")
+        joints = np.stack([x[:count], y[:count]], axis=-1)
+        there = (visible[:count] != 0) & (joints >= 1).all(axis=-1) & (joints <= (width, height)).all(axis=-1)
+        boxes = _boxes(path, found["bbox"], count, (height, width))
+        unboxed = int(np.isnan(boxes[:, 0]).sum())
+        if unboxed:
+            self._notes.append(f"video {path.stem}: {unboxed} of {count} frames have no usable box; joints give theirs")
+        joints = np.where(there[..., None], joints - 1, np.nan)
+        trains = bool(_numbers(path, "train", found["train"], 1)[0] == 1)
+        content = [joints.tobytes(), boxes.tobytes(), repr((height, width, trains)).encode()]
+        digest = hashlib.sha256(b"".join(content)).hexdigest()
+        return Video(joints, boxes, (int(height), int(width)), trains, digest)
+
+    @cached_property
+    def _notes(self) -> list[str]:
+        return []
+
+    def _image_count(self, video: str) -> int | None:
+        """How many images a video has from the first on; None where its folder is not there."""
+        folder = self.folder / "frames" / video
+        return sum(path.suffix == ".jpg" for path in folder.iterdir()) if folder.is_dir() else None
+
+    def _selected(self, video: Video) -> list[int]:
+        """Places of the frames that the rules choose; none of a video that is left out."""
+        visible = np.isfinite(video.joints[..., 0]).sum(axis=1)
+        usable = np.flatnonzero(visible >= self.rules.least_joints)
+        if len(usable) < self.rules.least_frames:
+            return []
+        return usable[evenly(len(usable), self.rules.selected_frames)].tolist()
+
+    @cached_property
+    def _authors_frames(self) -> dict[str, set[int]]:
+        """Frames that MR-Net's own pair_split.json names, by video, where it lies in the folder."""
+        path = self.folder / pair_split.FILE
+        if not path.is_file():
+            return {}
+        frames: dict[str, set[int]] = {}
+        for pairs in pair_split.read(path).values():
+            for name in {name for pair in pairs for name in pair}:
+                video, number = _authors_name(path, name)
+                frames.setdefault(video, set()).add(number)
+        return frames
+
+    @property
+    def pairs_version(self) -> int:
+        return self.rules.version
+
+    def divide(self, split: str, partition: str) -> Part:
+        if split == "mrnet":
+            return self._authors[partition]
+        return (self._official if split == "official" else self._per_video)[partition]
+
+    def _chosen(self) -> dict[str, list[int]]:
+        chosen = {name: self._selected(video) for name, video in self.videos.items()}
+        return {name: numbers for name, numbers in chosen.items() if numbers}
+
+    @cached_property
+    def _official(self) -> dict[str, Part]:
+        rules, chosen = self.rules.official, self._chosen()
+        training = [name for name in chosen if self.videos[name].trains]
+        validating = held_out(training, rules.val_share, self.rules.seed)
+
+        def partition(name: str) -> str:
+            if not self.videos[name].trains:
+                return "test"
+            return "val" if name in validating else "train"
+
+        return self._split({name: {partition(name): numbers} for name, numbers in chosen.items()}, rules.pairs)
+
+    @cached_property
+    def _per_video(self) -> dict[str, Part]:
+        cut = {name: self._cut(name, numbers) for name, numbers in self._chosen().items()}
+        return self._split(cut, self.rules.mrnet_like.pairs)
+
+    def _cut(self, video: str, numbers: list[int]) -> dict[str, list[int]]:
+        """A video's frames by partition: of each third one tests, one validates, the others train."""
+        random = seeded(self.rules.seed, "cut", video)
+        test, val = [], []
+        for third in np.array_split(np.array(numbers), _PARTS_OF_A_VIDEO):
+            one, other = random.choice(third, size=2, replace=False).tolist()
+            test.append(one)
+            val.append(other)
+        held = {*test, *val}
+        return {"train": [number for number in numbers if number not in held], "val": val, "test": test}
+
+    def _split(self, cut: dict[str, dict[str, list[int]]], counts: dict[str, int]) -> dict[str, Part]:
+        """cut: frame numbers by video and partition. counts: pairs of a video, by partition."""
+        frames: dict[str, list[str]] = {name: [] for name in Partitions.NAMES}
+        pairs: dict[str, list[tuple[str, str]]] = {name: [] for name in Partitions.NAMES}
+        for video, parts in cut.items():
+            for partition, numbers in parts.items():
+                random = seeded(self.rules.seed, partition, video)
+                ids = [frame_id(video, number) for number in numbers]
+                frames[partition] += ids
+                drawn = drawn_pairs(numbers, counts[partition], self.rules.apart_frames, random)
+                pairs[partition] += [(ids[reference], ids[target]) for reference, target in drawn]
+        return {name: Part(tuple(frames[name]), tuple(pairs[name])) for name in frames}
+
+    @cached_property
+    def _authors(self) -> dict[str, Part]:
+        path = self.folder / pair_split.FILE
+        if not path.is_file():
+            raise UserError(
+                f"split mrnet of penn needs the MR-Net authors' own {path} (Label/pair_split.json of their prepared "
+                "Penn_Action); it is not public knowledge which pairs they drew. Split mrnet-like follows their counts"
+            )
+        known = set(self.index.ids)
+
+        def ours(name: str) -> str:
+            video, number = _authors_name(path, name)
+            if frame_id(video, number) not in known:
+                raise UserError(f"{path} names {name}, which is no frame of {self.folder}")
+            return frame_id(video, number)
+
+        named = {
+            part: [(ours(reference), ours(target)) for reference, target in pairs]
+            for part, pairs in pair_split.read(path).items()
+        }
+        return pair_split.with_val(named["train"], named["test"], group_of)
+
+    def counts(self) -> list[Count]:
+        trains = sum(video.trains for video in self.videos.values())
+        return [
+            Count("videos", len(self.videos), _PUBLISHED_VIDEOS),
+            Count("training videos by the `train` flag", trains),
+            Count("videos with enough usable frames", len(self._chosen())),
+        ]
+
+
+def frame_id(video: str, number: int) -> str:
+    """`0001/000001`; number: 0-based, as the id and the file are not."""
+    return f"{video}/{number + 1:06d}"
+
+
+def _authors_name(path: Path, name: str) -> tuple[str, int]:
+    """Video and 0-based frame number of a name such as `0001_000001`."""
+    video, _, number = name.replace("/", "_").rpartition("_")
+    if not video or not number.isdecimal() or int(number) < 1:
+        raise UserError(f"{path} names {name!r}; a frame of Penn Action is called like 0001_000001")
+    return video, int(number) - 1
+
+
+def _table(path: Path, name: str, values: np.ndarray, columns: int) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != columns or values.dtype.kind not in "fiub":
+        raise UserError(f"{path}: {name} is {values.dtype} {values.shape}; numbers, frames × {columns}, are needed")
+    return values.astype(np.float64)
+
+
+def _numbers(path: Path, name: str, values: np.ndarray, least: int) -> np.ndarray:
+    numbers = np.asarray(values).ravel()
+    if len(numbers) < least or numbers.dtype.kind not in "fiub":
+        raise UserError(f"{path}: {name} is {np.asarray(values).tolist()}; {least} number(s) are needed")
+    return numbers.astype(np.float64)
+
+
+def _boxes(path: Path, values: np.ndarray, count: int, size_px: tuple[float, float]) -> np.ndarray:
+    """(count, 4) float64 xyxy, 0-based, end-exclusive, cut to the picture; NaN for a row that is absent or no box."""
+    given = _table(path, "bbox", values, 4)[:count] if np.size(values) else np.empty((0, 4))
+    boxes = np.full((count, 4), np.nan)
+    # both corners are 1-based pixels inside the box: the first moves by one, the last is its own end
+    boxes[: len(given)] = given - (1, 1, 0, 0)
+    boxes = np.clip(boxes, 0, np.tile(size_px[::-1], 2))
+    boxes[~((boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1))] = np.nan
+    return boxes
