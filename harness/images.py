@@ -50,7 +50,7 @@ def from_uint8(array: np.ndarray) -> Tensor:
     if array.dtype != np.uint8 or array.ndim < 3 or array.shape[-1] != 3:
         raise ValueError(f"expected (…, H, W, 3) uint8, got {array.shape} {array.dtype}")
     values = torch.from_numpy(np.array(array)).movedim(-1, -3).contiguous().float()
-    return values / _HALF_RANGE - 1
+    return values.div_(_HALF_RANGE).sub_(1)
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

@@ -20,8 +20,9 @@ def disc_maps(joints: Tensor, size_px: tuple[int, int], radius_px: float) -> Ten
     joints: (B, J, 2), (x, y) in pixels of the H×W image, 0-based pixel centres; NaN leaves the channel empty.
     """
     height, width = size_px
-    rows = torch.arange(height, device=joints.device, dtype=torch.float32)[:, None]  # (H, 1)
-    columns = torch.arange(width, device=joints.device, dtype=torch.float32)  # (W,)
-    x, y = joints.float()[..., None, None].unbind(dim=2)  # (B, J, 1, 1) each
-    # a comparison with NaN is false, so missing joints need no case of their own
-    return ((columns - x) ** 2 + (rows - y) ** 2 <= radius_px**2).float()
+    rows = torch.arange(height, device=joints.device, dtype=torch.float32)
+    columns = torch.arange(width, device=joints.device, dtype=torch.float32)
+    x, y = joints.float()[..., None].unbind(dim=2)  # (B, J, 1) each
+    across, down = (columns - x) ** 2, (rows - y) ** 2  # (B, J, W), (B, J, H)
+    # a comparison with NaN is false, so missing joints need no case of their own; in place, to spare memory
+    return (across[..., None, :] + down[..., None]).le_(radius_px**2)

@@ -125,7 +125,6 @@ def one_changed(values, index, value):
     ("column", "value", "message"),
     [
         ("masks", np.ones((32, 32), bool), "pair clip_0004: the mask is 32×32, the image 64×64"),
-        ("masks", np.zeros((64, 64), bool), "pair clip_0004: the mask is empty"),
         ("masks", None, "pair clip_0004: has no mask, which other pairs have"),
         ("boxes", None, "pair clip_0004: has no box, which other pairs have"),
         ("boxes", np.array([70.0, 0, 90, 9]), "pair clip_0004: the box .* holds no pixel"),
@@ -137,6 +136,20 @@ def test_what_is_wrong_with_a_pair_is_said(pairs, empty_store, column, value, me
     broken = pairs.but(**{column: one_changed(getattr(pairs, column), 4, value)})
     with pytest.raises(UserError, match=message):
         score(broken, PLAIN, empty_store, progress=False)
+
+
+def test_m_ssim_leaves_out_pairs_with_an_empty_mask(pairs, empty_store):
+    """Nobody was found on the target: that is so for every method, and no method's fault."""
+    whole = score(pairs, PLAIN, empty_store, progress=False).pairs
+    masks = one_changed(pairs.masks, 4, np.zeros((64, 64), bool))
+    found = score(pairs.but(masks=masks), PLAIN, empty_store, progress=False).pairs
+    assert np.isnan(found["m_ssim"][4]) and found["ssim"].equals(whole["ssim"])
+    assert found["m_ssim"].drop(4).equals(whole["m_ssim"].drop(4))
+
+
+def test_m_ssim_is_left_out_where_every_mask_is_empty(pairs, empty_store):
+    found = score(pairs.but(masks=[np.zeros((64, 64), bool)] * 12), PLAIN, empty_store, progress=False)
+    assert "m_ssim" not in found.pairs and found.skipped == {"m_ssim": "every mask is empty"}
 
 
 def test_ids_given_twice_and_empty_sets_are_refused(pairs, empty_store):

@@ -16,6 +16,9 @@ from methods.card import DatasetInfo
 __all__ = ["Dataset", "Findings", "FrameStore", "Partitions"]
 
 
+_WIDTH_MULTIPLE, _LEAST_WIDTH_PX = 16, 32
+
+
 class Dataset(ABC):
     """A dataset on disk.
 
@@ -55,11 +58,15 @@ class Dataset(ABC):
         return (cls.own_masks,)
 
     def fitted(self, size_px: tuple[int, int]) -> tuple[int, int]:
-        """The size for a preset's (height, width): a square one names the height, and the dataset keeps its shape."""
+        """The size for a preset's (height, width): a square one names the height, and the dataset keeps its shape.
+
+        As nearly as networks allow that halve the picture four times: a width is a multiple of 16, and at least 32.
+        """
         height, width = size_px
-        if self.shape is None or height != width:
+        if self.shape is None or self.shape[0] == self.shape[1] or height != width:
             return size_px
-        return height, round(height * self.shape[1] / self.shape[0])
+        wide = height * self.shape[1] / self.shape[0]
+        return height, max(_LEAST_WIDTH_PX, round(wide / _WIDTH_MULTIPLE) * _WIDTH_MULTIPLE)
 
     @property
     def assets(self) -> tuple[str, ...]:

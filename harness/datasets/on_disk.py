@@ -97,8 +97,8 @@ class OnDisk(Dataset):
         """What to get and where to put it."""
         layout = ", ".join(names[0] for names in self.parts)
         return (
-            f"{self.sources}\nPut into {self.folder}: {layout}. Another place is named by --data-root DIR, for DIR or "
-            f"DIR/{self.name}. Then run: bench data check {self.name}\n"
+            f"{self.sources}\nPut into {self.folder}: {layout}. Another place is named by --data-root DIR (DIR itself "
+            f"or DIR/{self.name}). Then run: bench data check {self.name}\n"
             f"Without the data, drawn people in the same layout: bench data synth --like {self.name} --out DIR"
         )
 
@@ -117,7 +117,8 @@ class OnDisk(Dataset):
     def info(self, size_px: tuple[int, int]) -> DatasetInfo:
         """From 16 px a side, in the dataset's shape."""
         height, width = size_px
-        if min(size_px) < _MIN_SIZE_PX or width != self.fitted((height, height))[1]:
+        of_shape = width in (self.fitted((height, height))[1], round(height * self.shape[1] / self.shape[0]))
+        if min(size_px) < _MIN_SIZE_PX or not of_shape:
             raise UserError(
                 f"{self.name} is {self.shape[0]}:{self.shape[1]} (height to width) and at least {_MIN_SIZE_PX} px a "
                 f"side; {height}×{width} was asked for"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,10 +27,10 @@ class PairScorer:
     def __call__(
         self, generated: np.ndarray, target: np.ndarray, mask: np.ndarray | None, box: np.ndarray | None
     ) -> dict[str, float]:
-        """Values by key, in the order of `keys`.
+        """Values by key, in the order of `keys`; NaN where a metric does not apply: M-SSIM without a mask's pixel.
 
         generated, target: (H, W, 3) uint8. mask: (H, W), not 0 = person. box: (4,) xyxy in pixels, end-exclusive.
-        Raises UserError for images or a mask of different sizes, too small an image, an empty mask or box, or a mask or
+        Raises UserError for images or a mask of different sizes, too small an image, an empty box, and for a mask or
         box that a key needs and that is None.
         """
         _check_images(generated, target)
@@ -40,7 +41,9 @@ class PairScorer:
             similarity = ssim(generated, target, self.protocol.ssim)
             values["ssim"] = similarity.value
             if "m_ssim" in self.keys:
-                values["m_ssim"] = mean_over_mask(similarity.map, _present(mask, "mask"))
+                person = _present(mask, "mask")
+                # nobody was found on the target, whatever the method: the metric does not apply to the pair
+                values["m_ssim"] = mean_over_mask(similarity.map, person) if person.any() else math.nan
             if "box_ssim" in self.keys:
                 values["box_ssim"] = mean_over_box(similarity.map, _present(box, "box"))
         if self.lpips is not None:

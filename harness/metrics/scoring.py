@@ -77,7 +77,7 @@ def score(
     batch_size: images held and moved to the device together when features are extracted; changes no number.
     feature_cache: folder in which the targets' features are kept from one call to the next.
     Raises UserError, before any work, for missing weights, no pairs or ids given twice; and, naming the pair, for
-    images or masks of different sizes, too small images, an empty mask, or a mask or box that only some pairs have.
+    images or masks of different sizes, too small images, or a mask or box that only some pairs have.
     """
     weights.require(protocol.assets())
     ids = _checked_ids(items)
@@ -106,7 +106,10 @@ def score(
         set_scorer = SetScorer(protocol.sets, weights, device, batch_size, progress, feature_cache)
         sets, too_few = set_scorer(targets, items.generated, items.target)
         skipped |= too_few
-    return Scores(pd.DataFrame(rows, columns=["pair", "group", *keys]), sets, skipped)
+    pairs = pd.DataFrame(rows, columns=["pair", "group", *keys])
+    nowhere = [key for key in keys if pairs[key].isna().all()]
+    skipped |= {key: f"every {_NEEDS.get(key, 'value')} is empty" for key in nowhere}
+    return Scores(pairs.drop(columns=nowhere), sets, skipped)
 
 
 def _checked_ids(items: ScoringSet) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness import datasets
+from harness.metrics.base import METRICS
 from harness.pairs import Overlap
 from harness.records import Record
 from harness.report.select import SHORT_HASH, Comparison
@@ -37,6 +38,7 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
         ("Pairs", _pairs(records)),
         ("Protocol", f"{first.protocol}, hash {first.protocol_hash[:SHORT_HASH]}"),
         ("Metrics left out", _skipped(records)),
+        ("Metrics that do not apply to every pair", _each(records, _fewer)),
         ("Pair list", f"{first.pairs}, hash {first.pair_list_hash[:SHORT_HASH]}"),
         ("Dataset", f"{first.dataset}, fingerprint {first.dataset_fingerprint[:SHORT_HASH]}"),
         ("Target boxes", f"from {first.target_box_source}"),
@@ -52,6 +54,12 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
     ]
     note = caution(first.dataset)
     return tuple(f"{name}: {words}" for name, words in parts if words) + ((note,) if note else ())
+
+
+def _fewer(record: Record) -> str:
+    """Pair metrics with fewer values than pairs: M-SSIM where a target's mask is empty."""
+    counts = {key: record.metrics[key].n for key in METRICS if key in record.metrics and METRICS[key].kind == "pair"}
+    return ", ".join(f"{METRICS[key].label} n = {n:,}" for key, n in counts.items() if n < record.n)
 
 
 def _masks(record: Record) -> str:

@@ -1,8 +1,8 @@
 """Which records may meet in one table: those of one comparison, never of two.
 
 A comparison is fixed by dataset, split, image size, preset, protocol (name and hash), pair list (hash), dataset
-fingerprint and training budget. Methods that depend on no preset (controls) join every comparison that stands on the
-same pairs.
+fingerprint (and so person masks) and training budget. Methods that depend on no preset (controls) join every comparison
+that stands on the same pairs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import UserError, unknown
+from harness.segmenter import SEGMENTERS
 
 if TYPE_CHECKING:
     from harness.records import Record
@@ -24,18 +25,20 @@ SHORT_HASH = 12
 
 
 class Name(NamedTuple):
-    """What a user calls a comparison by. size_px: (height, width)."""
+    """What a user calls a comparison by. size_px: (height, width). masks: the segmenter, if not the dataset's own."""
 
     dataset: str
     split: str
     size_px: tuple[int, int]
     preset: str
     protocol: str
+    masks: str
 
     def __str__(self) -> str:
         height, width = self.size_px
         trained = f"preset {self.preset} · " if self.preset != NO_PRESET else ""
-        return f"{self.dataset} · split {self.split} · {height}×{width} px · {trained}protocol {self.protocol}"
+        masks = f" · masks {self.masks}" if self.masks else ""
+        return f"{self.dataset} · split {self.split} · {height}×{width} px · {trained}protocol {self.protocol}{masks}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,9 @@ def _footing(record: Record) -> tuple[object, ...]:
 
 def _name(record: Record) -> Name:
     height, width = record.size_px
-    return Name(record.dataset, record.split, (height, width), record.preset or NO_PRESET, record.protocol)
+    preset = record.preset or NO_PRESET
+    masks = record.mask_source if record.mask_source in SEGMENTERS else ""
+    return Name(record.dataset, record.split, (height, width), preset, record.protocol, masks)
 
 
 def _by(entries: Sequence[Entry], field: str) -> dict[str, list[Entry]]:
@@ -198,7 +203,8 @@ def _by_budget(name: Name, entries: Sequence[Entry], suffix: str) -> list[Compar
     """One comparison per number of training samples; untrained rows join each."""
     budgets = sorted({samples_of(entry.record) for entry in entries} - {0})
     height, width = name.size_px
-    stem = f"{name.dataset}-{name.split}-{height}x{width}-{name.preset}-{name.protocol}{suffix}"
+    masks = f"-masks-{name.masks}" if name.masks else ""
+    stem = f"{name.dataset}-{name.split}-{height}x{width}-{name.preset}-{name.protocol}{masks}{suffix}"
     result = []
     for samples in budgets or [None]:
         members = [entry for entry in entries if samples_of(entry.record) in (0, samples)]
