@@ -239,6 +239,7 @@ class _Resolver:
             size_px=plan.preset.size_px,
         )
         scoring = {name: asset(name).sha256 for name in plan.protocol.assets()}
+        masks = {name: asset(name).sha256 for name in plan.dataset.assets}
         path_given = plan.request.protocol.endswith((".yaml", ".yml"))
         return CellSpec(
             **self._common,
@@ -263,7 +264,7 @@ class _Resolver:
             train_pair_list_hash=seen,
             box_source=plan.info.box_source,
             leakage=self._leakage,
-            assets={**(training.spec.assets if training else {}), **scoring},
+            assets={**masks, **(training.spec.assets if training else {}), **scoring},
             command=provenance.command_line(),
         )
 

@@ -60,7 +60,7 @@ class CellSpec(_Common):
 
     training_key: of the model it uses, null where nothing is trained; preset and seed: null likewise.
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
-    assets: SHA-256 of all pretrained assets, of training and scoring.
+    assets: SHA-256 of all pretrained assets, of masks, training and scoring.
     train_pair_list_hash: of the training pairs that the model or the control saw, if any.
     leakage: what the split's partitions share, the test list's frames in place of its test partition's.
     git: state of the code when the run began.

@@ -76,6 +76,7 @@ class BBCPose(OnDisk):
     reader_version = 1
     parts = (_MAT_FILES, *((str(number),) for number in range(1, _VIDEOS + 1)))
     folder_names = ("bbcpose", "bbcpose_data_1.0")
+    layout = "the folders 1 to 20, and code/bbcpose.mat"
     sources = (
         "BBC-Pose (about 40 GB) is on https://www.robots.ox.ac.uk/~vgg/data/pose/, no form: bbcpose_data_1.0.zip, "
         "whose 20 archives are all extracted into one folder, and bbcpose_extbbcpose_code_1.0.tgz, whose folder code/ "

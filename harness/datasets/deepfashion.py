@@ -44,6 +44,7 @@ class DeepFashion(OnDisk):
     pairs_version = 1
     parts = (*_ANNOTATIONS.values(), *_PAIRS.values(), *((part,) for part in _PARTS))
     folder_names = ("fashion_data",)
+    layout = "train/, test/, fasion-resize-annotation-train.csv, -test.csv and fasion-resize-pairs-train.csv, -test.csv"
     sources = (
         "The images are given out by https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion.html (In-shop Retrieval) after "
         "an agreement; the README of https://github.com/tengteng95/Pose-Transfer says how they are cropped to "

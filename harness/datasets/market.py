@@ -57,6 +57,7 @@ class Market1501(OnDisk):
     pairs_version = 1
     parts = ((_TRAIN_CSV,), (_TEST_CSV,), (_PAIRS_CSV,), _TRAIN_FOLDERS, _TEST_FOLDERS)
     folder_names = ("Market-1501-v15.09.15", "market_data")
+    layout = "bounding_box_train/, bounding_box_test/, market-annotation-train.csv, -test.csv and market-pairs-test.csv"
     sources = (
         "Market-1501-v15.09.15.zip is linked from https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html, no "
         "form (older addresses are dead). The three csv files are those of PATN: its README "

@@ -24,7 +24,7 @@ from harness.datasets.findings import Findings
 from harness.datasets.frames import FrameStore, Partitions
 from harness.datasets.index import Count, FrameIndex
 from harness.datasets.splits import Part
-from harness.errors import UserError, unknown
+from harness.errors import UserError, some, unknown
 from harness.keys import digest
 from harness.pairs import Pair, PairList, group_of
 from harness.segmenter import SEGMENTERS
@@ -39,14 +39,15 @@ class OnDisk(Dataset):
     """A dataset read from files that the user has got.
 
     skeleton: the joints it annotates. reader_version: raised when the same files would give other frames.
-    parts: files and folders of the layout, each with its alternative names; folder_names: what the authors' archives
-    call the folder that holds them. sources: where to get it, for the user to read.
+    layout: what its folder holds, in words. parts: the same, each file or folder with its alternative names.
+    folder_names: what the authors' archives call the folder. sources: where to get it, for the user to read.
     """
 
     skeleton: ClassVar[Skeleton]
     reader_version: ClassVar[int]
     parts: ClassVar[tuple[tuple[str, ...], ...]]
     folder_names: ClassVar[tuple[str, ...]] = ()
+    layout: ClassVar[str]
     sources: ClassVar[str]
     box_source: ClassVar[str] = "joints"
     shape = (1, 1)
@@ -95,18 +96,19 @@ class OnDisk(Dataset):
     @property
     def instructions(self) -> str:
         """What to get and where to put it."""
-        layout = ", ".join(names[0] for names in self.parts)
         return (
-            f"{self.sources}\nPut into {self.folder}: {layout}. Another place is named by --data-root DIR (DIR itself "
-            f"or DIR/{self.name}). Then run: bench data check {self.name}\n"
+            f"{self.sources}\nPut into {self.folder}: {self.layout}. "
+            f"Another place is named by --data-root DIR (DIR itself or DIR/{self.name}). "
+            f"Then run: bench data check {self.name}\n"
             f"Without the data, drawn people in the same layout: bench data synth --like {self.name} --out DIR"
         )
 
     def available(self) -> tuple[bool, str]:
-        lacking = [" or ".join(names) for names in self.parts if _part(self.folder, names) is None]
-        if lacking:
-            return False, f"{self.name} lacks {', '.join(lacking)} in {self.folder}\n{self.instructions}"
-        return True, ""
+        lacking = [names[0] for names in self.parts if _part(self.folder, names) is None]
+        if not lacking:
+            return True, ""
+        absent = f"lacks {some(lacking)} in" if len(lacking) < len(self.parts) else "is not in"
+        return False, f"{self.name} {absent} {self.folder}\n{self.instructions}"
 
     def fetch(self) -> list[Path]:
         available, reason = self.available()

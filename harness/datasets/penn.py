@@ -84,6 +84,7 @@ class PennAction(OnDisk):
     parts = (("labels",), ("frames",))
     folder_names = ("Penn_Action",)
     box_source = "annotation"
+    layout = "labels/ and frames/"
     sources = (
         "Penn Action (about 3 GB) is on https://dreamdragon.github.io/PennAction/, without a form: Penn_Action.tar.gz. "
         "Where its links are dead, ask the authors named there."

@@ -48,6 +48,7 @@ class Prepared(OnDisk):
     pairs_version = 1
     parts = ((_JSON,), (_PICKLE,), ("Images/img",), ("Images/seg",))
     folder_names = (*_SETS, *(f"prepared/{name}" for name in _SETS))
+    layout = "Images/img/, Images/seg/, Label/pair_split.json and Label/pose_label.pkl"
     sources = (
         "The prepared Penn_Action (Google Drive) and bbcpose (OneDrive) are linked from "
         "https://github.com/loadder/MR-Net; market1501 comes from https://github.com/ly015/intrinsic_flow."
