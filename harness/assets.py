@@ -88,7 +88,7 @@ _ALL = (
     ),
     _mediapipe(
         "blazepose", "BlazePose landmarks, full", "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-        6_440_512, "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f", "joints of new pictures",
+        6_440_512, "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f", "masks (--masks blazepose)",
     ),
     _mediapipe(
         "blazepose_detector", "BlazePose person detector", "mediapipe/modules/pose_detection/pose_detection.tflite",

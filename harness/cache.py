@@ -47,12 +47,13 @@ def create_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
     return array
 
 
-def open_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    """A cached uint8 array, memory-mapped and read-only. Raises UserError if it is damaged or of another shape."""
+def open_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic] = np.uint8) -> np.memmap:
+    """A cached array, memory-mapped and read-only. Raises UserError if it is missing, damaged or of another shape."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"damaged cache {path}: {error}. Remove {path.parent} and run again") from error
-    if array.shape != shape or array.dtype != np.uint8:
-        raise UserError(f"{path} holds {array.dtype} {array.shape}, expected uint8 {shape}. Remove {path.parent}")
+    if array.shape != shape or array.dtype != dtype:
+        wanted = np.dtype(dtype)
+        raise UserError(f"{path} holds {array.dtype} {array.shape}, expected {wanted} {shape}. Remove {path.parent}")
     return array

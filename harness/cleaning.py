@@ -82,7 +82,7 @@ def _in_store(results: Store) -> Iterator[tuple[Path, str]]:
 
 
 def _at_home(home: Path) -> Iterator[tuple[Path, str]]:
-    for name in datasets.names():
+    for name in datasets.recorded_names():
         for folder in sorted((home / "cache" / name).glob("[!.]*")):
             if not _is_current(name, folder):
                 yield folder, f"decoded frames of another version of {name}"

@@ -12,6 +12,7 @@ from mrnet.skeletons import Skeleton
 
 _TILE_PX = 256
 _LABEL_PX = 14
+_LETTER_PX = 6
 _JOINT_RADIUS_PX = 3
 _LIMB_WIDTH_PX = 2
 
@@ -41,9 +42,14 @@ def draw(frames: FrameStore, columns: int, rows: int) -> np.ndarray:
     for row, indices in enumerate(chosen):
         for column, place in enumerate(_spread(len(indices), columns)):
             corner = (column * tile_width, row * row_height)
-            canvas.text((corner[0] + 2, corner[1] + 1), frames.ids[indices[place]], fill=_BOX)
+            canvas.text((corner[0] + 2, corner[1] + 1), _label(frames.ids[indices[place]], tile_width), fill=_BOX)
             sheet.paste(_tile(frames, indices[place]), (corner[0], corner[1] + _LABEL_PX))
     return np.asarray(sheet)
+
+
+def _label(frame_id: str, width_px: int) -> str:
+    """The end of a frame's id, as much of it as a tile has room for."""
+    return frame_id[-((width_px - 2) // _LETTER_PX) :]
 
 
 def _spread(count: int, most: int) -> list[int]:

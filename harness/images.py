@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,10 @@ LOSSY = (".jpg", ".jpeg", ".webp")
 
 Box = tuple[float, float, float, float]
 
+_LOSSY_FORMATS = ("JPEG", "MPO", "WEBP")  # whatever the file is called
+
 _HALF_RANGE = 127.5
+_BUFFER = re.compile(r"<_io\.BytesIO object at \w+>")
 
 _UNREADABLE = (OSError, SyntaxError, ValueError)
 """What PIL raises for files that are missing, damaged or no images."""
@@ -68,7 +72,7 @@ def read_image(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray
 
     Raises UserError for a missing or damaged file, another mode than RGB, or another size.
     """
-    pixels, mode = _read(path)
+    pixels, mode, _ = _read(path)
     if mode != "RGB":
         raise UserError(f"{path} is a {mode} image; 8-bit RGB is needed")
     return _of_size(path, pixels, size_px)
@@ -142,8 +146,8 @@ def read_mask(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
 
     Raises UserError as `read_image`, for a lossy file (its black is not quite black) and for colours.
     """
-    pixels, mode = _read(path)
-    if path.suffix.lower() in LOSSY:
+    pixels, mode, kind = _read(path)
+    if path.suffix.lower() in LOSSY or kind in _LOSSY_FORMATS:
         raise UserError(f"{path} is in a lossy format, in which black is not quite black; a mask is a PNG or BMP")
     if pixels.ndim == 3:
         if mode != "RGB" or (pixels != pixels[..., :1]).any():
@@ -152,14 +156,14 @@ def read_mask(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
     return _of_size(path, (pixels != 0).astype(np.uint8), size_px)
 
 
-def _read(path: Path) -> tuple[np.ndarray, str]:
-    """Pixels and PIL's mode of an image file."""
+def _read(path: Path) -> tuple[np.ndarray, str, str | None]:
+    """Pixels of an image file, PIL's mode and the name of its format."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             _check_8_bit(path, image)
-            return np.array(image), image.mode
+            return np.array(image), image.mode, image.format
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
 
@@ -176,7 +180,7 @@ def _check_8_bit(path: Path, image: PIL.Image.Image) -> None:
 def _unreadable(path: Path, error: Exception) -> UserError:
     if isinstance(error, FileNotFoundError):
         return UserError(f"no image at {path}")
-    return UserError(f"{path} is not a readable image: {error}")
+    return UserError(f"{path} is not a readable image: {_BUFFER.sub('the file', str(error))}")
 
 
 def _of_size(path: Path, pixels: np.ndarray, size_px: tuple[int, int] | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""`results/pairs/<dataset>-<hash>-<HxW>/`: test pairs with their frames and poses: a report needs the store alone."""
+"""`results/pairs/<dataset>-…/`: test pairs with their frames and poses: a report needs the store alone."""
 
 from __future__ import annotations
 

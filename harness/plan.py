@@ -102,10 +102,15 @@ class Plan:
         found = {cell.training.spec.key: cell.training for cell in self.cells if cell.training}
         return tuple(found.values())
 
+    def pairs_folder(self, fingerprint: str) -> Path:
+        """Where the test pairs are kept with their frames, of the dataset of that fingerprint."""
+        return self.results.pairs_folder(self.dataset.name, self.test.hash, self.preset.size_px, fingerprint)
+
     def overlaps(self) -> tuple[Overlap, ...]:
-        """What the partitions share; of the test partition the frames that the test pairs use count."""
+        """What the split's partitions share; a test list of the user's takes the place of the test partition."""
         parts = self.dataset.partitions(self.split)
-        return overlap(replace(parts, test=self.test.frame_ids), self.dataset.person)
+        tested = parts if self.request.pairs is None else replace(parts, test=self.test.frame_ids)
+        return overlap(tested, self.dataset.person)
 
     @property
     def to_do(self) -> tuple[Cell, ...]:

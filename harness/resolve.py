@@ -259,7 +259,7 @@ class _Resolver:
             protocol_name=plan.protocol.name,
             protocol_hash=plan.protocol.hash,
             score_key=keys.score_key(key, plan.protocol.hash),
-            pairs=plan.results.pairs_folder(plan.dataset.name, plan.test.hash, plan.preset.size_px).name,
+            pairs=plan.pairs_folder(self._fingerprint).name,
             test_pair_list_hash=plan.test.hash,
             train_pair_list_hash=seen,
             box_source=plan.info.box_source,

@@ -106,8 +106,7 @@ class _Run:
         frames = plan.dataset.frames(plan.preset.size_px)
         self._test = PairData(frames, plan.test)
         self._train = PairData(frames, plan.train)
-        folder = plan.results.pairs_folder(plan.dataset.name, plan.test.hash, plan.preset.size_px)
-        write_pairs_folder(folder, frames, plan.test)
+        write_pairs_folder(plan.pairs_folder(frames.fingerprint), frames, plan.test)
         for task in (*self._trainings, *plan.to_do):
             # what is still to do can then be told from the folder alone (`bench status`)
             if not (task.folder / store.SPEC).is_file():

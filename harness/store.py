@@ -3,7 +3,7 @@
 models/<method>-<key>/           spec.yaml train.csv log.txt checkpoint/ done.json (written last)
 cells/<dataset>/<method>-<key>/  spec.yaml log.txt failure.json? images/<pair id>.png scores/<protocol>.{parquet,json}
                                  record-<protocol>.json (written last: its presence means done)
-pairs/<dataset>-<hash>-<HxW>/    pairs.csv frames/*.png poses.json
+pairs/<dataset>-<pair list's hash>-<HxW>-<fingerprint>/    pairs.csv frames/*.png poses.json
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ class Store:
         """Folder of a cell: its images, scores and records."""
         return self.root / "cells" / dataset / f"{method}-{cell_key[:KEY_LENGTH]}"
 
-    def pairs_folder(self, dataset: str, pair_list_hash: str, size_px: tuple[int, int]) -> Path:
-        """Folder of a test pair list with the frames and poses it uses at (height, width) pixels."""
+    def pairs_folder(self, dataset: str, pair_list_hash: str, size_px: tuple[int, int], fingerprint: str) -> Path:
+        """Folder of a test pair list with the frames and poses it uses, of the dataset of that fingerprint."""
         height, width = size_px
-        return self.root / "pairs" / f"{dataset}-{pair_list_hash[:KEY_LENGTH]}-{height}x{width}"
+        name = f"{dataset}-{pair_list_hash[:KEY_LENGTH]}-{height}x{width}-{fingerprint[:KEY_LENGTH]}"
+        return self.root / "pairs" / name
 
     def records(self, dataset: str | None = None, protocol: str | None = None) -> list[tuple[Path, Record]]:
         """Every record (of a dataset, of a protocol), in path order. UserError for an unreadable one."""

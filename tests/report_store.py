@@ -16,6 +16,7 @@ from harness.store import Store, image_path, record_path
 from methods.card import DatasetInfo
 from mrnet.skeletons import PENN13
 
+FINGERPRINT = "f" * 64
 SIZE_PX = (32, 24)
 CLIPS = ("lab-cam01", "lab-cam02")
 METRICS = {"m_ssim": 0.4, "box_lpips": 0.3, "ssim": 0.7, "psnr": 18.0, "kd_efficientnet_lite0": 5.0}
@@ -39,7 +40,7 @@ def write_pairs(root: Path, pairs: PairList) -> Path:
     joints[:, 0] = np.nan
     frames = FrameStore(
         info=DatasetInfo("footage", SIZE_PX, PENN13, has_masks=True, box_source="joints"),
-        fingerprint="f" * 64,
+        fingerprint=FINGERPRINT,
         ids=ids,
         groups=tuple(group_of(frame) for frame in ids),
         images=np.stack([noise(generator) for _ in ids]),
@@ -47,7 +48,7 @@ def write_pairs(root: Path, pairs: PairList) -> Path:
         joints=joints,
         boxes=np.tile(np.float32([0, 0, width, height]), (len(ids), 1)),
     )
-    folder = Store(root).pairs_folder("footage", pairs.hash, SIZE_PX)
+    folder = Store(root).pairs_folder("footage", pairs.hash, SIZE_PX, frames.fingerprint)
     write_pairs_folder(folder, frames, pairs)
     return folder
 
@@ -82,8 +83,8 @@ def record(method: str = "mrnet", pairs: PairList | None = None, better: float =
         "by_group": {clip: {key: means[key] + place / 100 for key in ("m_ssim", "box_lpips", "ssim")}
                      for place, clip in enumerate(CLIPS)},
         "pair_list_hash": pairs.hash,
-        "pairs": Store(Path()).pairs_folder("footage", pairs.hash, SIZE_PX).name,
-        "dataset_fingerprint": "f" * 64,
+        "pairs": Store(Path()).pairs_folder("footage", pairs.hash, SIZE_PX, FINGERPRINT).name,
+        "dataset_fingerprint": FINGERPRINT,
         "weights": {"alexnet": "b" * 64},
         "target_box_source": "joints",
         "budget": None if control else Budget(samples=2800, steps=700, batch_size=4, seconds=300.0),

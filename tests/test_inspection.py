@@ -189,7 +189,7 @@ def test_synth_writes_what_it_says_and_refuses_a_folder_in_use(tmp_path):
     assert done.exit_code == 0 and "images" in done.output
     assert bench("data", "check", "prepared", "--data-root", tmp_path / "new").exit_code == 0
     again = bench("data", "synth", "--like", "prepared", "--out", tmp_path / "new")
-    assert again.exit_code == 2 and "is not empty" in again.output
+    assert again.exit_code == 2 and "is there already" in again.output
     wrong = bench("data", "synth", "--like", "pen", "--out", tmp_path / "other")
     assert wrong.exit_code == 2 and "Did you mean 'penn'" in wrong.output
 

@@ -30,6 +30,8 @@ SMALL = {
     "prepared": prepared.PreparedSize(videos=4, frames=5, train_pairs=4, test_pairs=2),
     "deepfashion": deepfashion.DeepFashionSize(train_garments=3, test_garments=2),
 }
+LAYOUTS = {"penn": penn, "bbc": bbc, "market": market, "prepared": prepared, "deepfashion": deepfashion}
+TOPS = {like: layout.TOP for like, layout in LAYOUTS.items()}
 STILL = Style(noise=0.0, shadow=False)
 
 
@@ -42,8 +44,7 @@ def sets(tmp_path_factory):
     """Top folder of a small set in each layout, and the counts the writers gave."""
     root = tmp_path_factory.mktemp("rendered")
     counts = {like: write(like, root / like, size=SMALL[like]) for like in LIKE}
-    tops = {"penn": penn, "bbc": bbc, "market": market, "prepared": prepared, "deepfashion": deepfashion}
-    return {like: root / like / tops[like].TOP for like in LIKE}, counts
+    return {like: root / like / TOPS[like] for like in LIKE}, counts
 
 
 def hashes(folder):
@@ -223,13 +224,16 @@ def test_places_fill_the_frame(kind):
 def test_what_is_written_is_asked_for_right(tmp_path):
     with pytest.raises(UserError, match="Did you mean .penn."):
         write("pen", tmp_path / "new")
-    with pytest.raises(UserError, match="positive"):
-        write("penn", tmp_path / "new", scale=0)
+    for scale in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(UserError, match="above 0 and at most"):
+            write("penn", tmp_path / "new", scale=scale)
     with pytest.raises(UserError, match="seed"):
         write("penn", tmp_path / "new", seed=-1)
     (tmp_path / "mine.txt").write_text("keep me")
-    with pytest.raises(UserError, match="not empty"):
+    (tmp_path / penn.TOP).mkdir()
+    with pytest.raises(UserError, match="is there already"):
         write("penn", tmp_path)
+    (tmp_path / penn.TOP).rmdir()
     with pytest.raises(UserError, match="is a file"):
         write("penn", tmp_path / "mine.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
@@ -249,12 +253,12 @@ def test_a_set_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_the_same_seed_gives_the_same_bytes(like, sets, tmp_path):
     tops, counts = sets
     assert write(like, tmp_path, size=SMALL[like]) == counts[like]
-    assert hashes(tmp_path / tops[like].name) == hashes(tops[like])
+    assert hashes(tmp_path / TOPS[like]) == hashes(tops[like])
 
 
 def test_another_seed_gives_other_people(sets, tmp_path):
     write("prepared", tmp_path, seed=1, size=SMALL["prepared"])
-    first, other = (folder / "Images" / "img" for folder in (sets[0]["prepared"], tmp_path / "Penn_Action"))
+    first, other = (folder / "Images" / "img" for folder in (sets[0]["prepared"], tmp_path / prepared.TOP))
     assert (first / "0001_000001.jpg").read_bytes() != (other / "0001_000001.jpg").read_bytes()
 
 

@@ -32,7 +32,12 @@ def test_a_record_counts_as_done_under_its_own_score_key_alone(tmp_path):
 
 def test_pairs_of_two_sizes_lie_apart(tmp_path):
     results = Store(tmp_path)
-    assert results.pairs_folder("d", "h" * 64, (64, 64)) != results.pairs_folder("d", "h" * 64, (32, 32))
+    folders = [
+        results.pairs_folder("d", "h" * 64, size_px, fingerprint * 64)
+        for size_px in ((64, 64), (32, 32))
+        for fingerprint in "fg"
+    ]
+    assert len(set(folders)) == 4
 
 
 def test_missing_images_ignore_unfinished_files(tmp_path):

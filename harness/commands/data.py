@@ -36,7 +36,7 @@ def list_datasets(data_root: DataRoot = None) -> None:
         typer.echo(f"{name}  {dataset.title}")
         typer.echo(f"  licence: {dataset.licence}")
         typer.echo(f"  splits: {', '.join(dataset.splits)}; masks: {', '.join(dataset.mask_sources())}")
-        typer.echo(f"  {f'here: {dataset.folder}' if available else _first_line(dataset, reason)}")
+        typer.echo(f"  {dataset.place if available else _first_line(dataset, reason)}")
 
 
 def _first_line(dataset: Dataset, reason: str) -> str:
@@ -77,7 +77,7 @@ def check(name: DatasetName, data_root: DataRoot = None, masks: Masks = None, we
         typer.echo(f"look: {warning}")
     if found.problems:
         raise UserError(f"{name} is unusable: {len(found.problems)} problems\n{lines(found.problems)}")
-    typer.echo(f"{name}: usable, {len(found.warnings)} to look at, in {dataset.folder}")
+    typer.echo(f"{name}: usable, {len(found.warnings)} to look at; {dataset.place}")
 
 
 @app.command()
@@ -143,6 +143,8 @@ def pairs(
             f"{wanted}: {len(pair_list)} pairs of {len(pair_list.frame_ids)} frames, {len(pair_list.targets)} distinct "
             f"targets, sha256 {pair_list.hash}  {path}"
         )
+    for note in dataset.notes():
+        typer.echo(f"look: {note}", err=True)
     try:
         shared = overlap(dataset.partitions(split), dataset.person)
     except UserError as error:

@@ -13,7 +13,11 @@ import typer
 DataRoot = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
-        "--data-root", metavar="DIR", help="Folder of the datasets' sources.", show_default="data under BENCH_HOME"
+        "--data-root",
+        metavar="DIR",
+        help="Folder of the datasets' sources.",
+        show_default="data under BENCH_HOME",
+        callback=lambda path: path and path.expanduser(),
     ),
 ]
 Masks = Annotated[

@@ -123,6 +123,7 @@ def _show_report(plan: Plan) -> None:
         split=plan.split,
         preset=plan.preset.name if trained else None,
         pairs=plan.test.hash,
+        fingerprint=recorded[0].dataset_fingerprint,
     )
     for paths in reports:
         print_table(paths.table)

@@ -21,6 +21,12 @@ _READERS = {
     "prepared": "harness.datasets.prepared:Prepared",
     "synthetic": "harness.datasets.synthetic:Synthetic",
 }
+# one layout, three sets: a result names the set
+_VARIANTS = {
+    "prepared-bbc": "harness.datasets.prepared:PreparedBBC",
+    "prepared-market": "harness.datasets.prepared:PreparedMarket",
+    "prepared-penn": "harness.datasets.prepared:PreparedPenn",
+}
 _ALIASES = {"bbc_pose": "bbc", "bbcpose": "bbc", "market1501": "market", "penn_action": "penn"}
 
 
@@ -29,13 +35,19 @@ def names() -> list[str]:
     return sorted(_READERS)
 
 
+def recorded_names() -> list[str]:
+    """The names that results and caches may bear: of datasets, and of the sets of a layout that has several."""
+    return sorted({**_READERS, **_VARIANTS})
+
+
 def get(name: str, data_root: Path | None = None, masks: str | None = None, weights_dir: Path | None = None) -> Dataset:
     """The dataset called `name`, or by an alias of it; its parameters are those of `Dataset`.
 
     UserError with did-you-mean for an unknown name, and for masks the dataset does not have.
     """
     name = _ALIASES.get(name, name)
-    if name not in _READERS:
-        raise unknown("dataset", name, _READERS)
-    module, _, reader = _READERS[name].partition(":")
+    readers = {**_READERS, **_VARIANTS}
+    if name not in readers:
+        raise unknown("dataset", name, readers)
+    module, _, reader = readers[name].partition(":")
     return getattr(import_module(module), reader)(data_root, masks, weights_dir)

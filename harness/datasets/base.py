@@ -23,7 +23,7 @@ class Dataset(ABC):
     """A dataset on disk.
 
     data_root: folder of all datasets' sources, by default `data` under the home folder.
-    masks: where person masks come from; None for the dataset's own way, which is the only one of most.
+    masks: where person masks come from, of `mask_sources`; None for the dataset's own way.
     weights_dir: a folder of pretrained networks to look at first, for masks that a network makes.
 
     shape: height and width of a frame in lowest terms, or None for any.
@@ -51,6 +51,11 @@ class Dataset(ABC):
                 if len(self.mask_sources()) == 1
                 else f"{self.name} has no masks '{masks}'. Valid: {', '.join(self.mask_sources())}"
             )
+
+    @property
+    def place(self) -> str:
+        """Where its sources lie, in words."""
+        return f"here: {self.folder}"
 
     @classmethod
     def mask_sources(cls) -> tuple[str, ...]:
@@ -104,6 +109,10 @@ class Dataset(ABC):
     @abstractmethod
     def pair_list(self, split: str, partition: str, size_px: tuple[int, int]) -> PairList:
         """The fixed pairs of a partition. `size_px` may only decide which frames are usable, never which are drawn."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What was odd in the annotations, one sentence each, and may change pair lists."""
+        return ()
 
     @abstractmethod
     def frames(self, size_px: tuple[int, int]) -> FrameStore:

@@ -23,12 +23,13 @@ from harness.datasets.frames import Partitions
 from harness.datasets.index import Count, FrameIndex
 from harness.datasets.on_disk import OnDisk
 from harness.datasets.splits import Part, each_once, seeded
-from harness.errors import UserError
+from harness.errors import UserError, some
 from mrnet.skeletons import BBC7
 
 _MAT_FILES = ("code/bbcpose.mat", "bbcpose_extbbcpose_code_1.0/bbcpose.mat", "bbcpose.mat")
 _VARIABLE = "bbcpose"
 _VIDEOS = 20
+_A_PAIR = 2  # frames
 _PARTITION_OF_TYPE = {"train": "train", "val": "val", "test": "test"}
 
 
@@ -113,6 +114,8 @@ class BBCPose(OnDisk):
                 if frame_id(video.name, number) in used:
                     ids.append(frame_id(video.name, number))
                     joints.append(every[number])
+        if not ids:
+            raise UserError(f"{self.part(*_MAT_FILES)}: no video has frames to train or test on")
         table = np.stack(joints).astype(np.float32)
         content = [repr((self.rules, ids)).encode(), table.tobytes()]
         images = tuple(f"{name}.jpg" for name in ids)
@@ -142,7 +145,7 @@ class BBCPose(OnDisk):
         factor = min(1.0, len(order) / sum(wanted.values()))
         parts, start = {}, 0
         for name, count in wanted.items():
-            parts[name] = order[start : start + int(count * factor)]
+            parts[name] = order[start : start + max(_A_PAIR, int(count * factor))]
             start += len(parts[name])
         return parts
 
@@ -199,7 +202,9 @@ def _frames(where: str, kind: str, entry: Any) -> dict[int, np.ndarray]:
             f"{where}: {kind}_joints is {joints.dtype} {joints.shape} for {numbers.size} frames; "
             f"(2, {len(BBC7)}, {numbers.size}) is needed"
         )
+    if numbers.dtype.kind not in "fiu" or not (np.isfinite(numbers) & (numbers >= 0)).all():
+        raise UserError(f"{where}: {kind}_frames is {some(map(str, numbers))}; numbers of frames are needed")
     points = joints.astype(np.float64).transpose(2, 1, 0) - 1
     # all seven are taken as visible; what is no number, or lies before the first pixel, is none
-    points[~(points > -1).all(axis=2)] = np.nan
+    points[~(np.isfinite(points) & (points > -1)).all(axis=2)] = np.nan
     return dict(zip(numbers.astype(int).tolist(), points.astype(np.float32), strict=True))

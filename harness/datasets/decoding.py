@@ -27,6 +27,7 @@ from mrnet.skeletons import Skeleton
 FILTER = "bicubic-antialias"
 
 _MOST_THREADS = 8
+_SAME_SHAPE = 0.05  # of width to height, by a factor: sizes are rounded
 _IN_FLIGHT = 64  # frames that wait for a thread: bounds what is in memory
 
 Item = TypeVar("Item")
@@ -38,6 +39,7 @@ class SourceFrame:
     """A frame as it is stored: what a mask is made of.
 
     image: (h, w, 3) uint8, of any size. joints: (J, 2) and box: (4,) xyxy, in pixels of it, NaN = missing.
+    mask_px: (height, width) that the mask file has to have; None for any.
     """
 
     data: bytes
@@ -45,6 +47,7 @@ class SourceFrame:
     joints: np.ndarray
     box: np.ndarray
     mask_file: str | None
+    mask_px: tuple[int, int] | None = None
 
 
 class MaskMaker(ABC):
@@ -64,7 +67,7 @@ class _FromFile(MaskMaker):
         self._folder = folder
 
     def mask(self, source: SourceFrame, joints: np.ndarray, box: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-        return images.resized_mask(images.read_mask(self._folder / source.mask_file), size_px)
+        return images.resized_mask(images.read_mask(self._folder / source.mask_file, source.mask_px), size_px)
 
 
 class _Drawn(MaskMaker):
@@ -107,17 +110,30 @@ def mask_maker(name: str, folder: Path, skeleton: Skeleton, weights: WeightStore
 
 
 def source_frame(folder: Path, index: FrameIndex, row: int) -> SourceFrame:
-    """A frame as it is stored. UserError for a file that is missing, truncated or no image."""
+    """A frame as it is stored. UserError for a file that is missing, truncated, no image, or of another shape."""
     path = folder / index.images[row]
     data = images.read_bytes(path)
     image = images.decoded(path, data)
+    _check_shape(path, image.shape[:2], index)
     # joints may be given in another frame than the stored image's (the prepared layout)
     scale = _scale(index.annotated_px or image.shape[:2], image.shape[:2])
     joints = _scaled(index.joints[row], scale)
     box = boxes.box_of_joints(joints, image.shape[:2])
     if index.boxes is not None and np.isfinite(index.boxes[row]).all():
         box = _whole(index.boxes[row] * np.tile(scale, 2), image.shape[:2])
-    return SourceFrame(data, image, joints, box, index.masks[row] if index.masks else None)
+    return SourceFrame(data, image, joints, box, index.masks[row] if index.masks else None, index.annotated_px)
+
+
+def _check_shape(path: Path, found_px: tuple[int, int], index: FrameIndex) -> None:
+    """Joints given for a crop are wrong on the whole picture, and nothing else would tell."""
+    if index.annotated_px is None or index.stretched:
+        return
+    (height, width), (wanted_height, wanted_width) = found_px, index.annotated_px
+    if abs(np.log((width / height) / (wanted_width / wanted_height))) > _SAME_SHAPE:
+        raise UserError(
+            f"{path} is {height}×{width}; its joints are given for {wanted_height}×{wanted_width}, "
+            "and an image of that shape is needed"
+        )
 
 
 def decode(

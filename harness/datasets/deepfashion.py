@@ -26,6 +26,7 @@ _ANNOTATIONS = {
 }
 _PAIRS = {part: (f"fasion-resize-pairs-{part}.csv", f"fashion-resize-pairs-{part}.csv") for part in _PARTS}
 _PUBLISHED_PAIRS = {"train": 101_966, "test": 8_570}
+_SIZE_PX = (256, 176)
 _NAME = re.compile(r"(?P<garment>.+?id\d{8})(?P<view>.+)\.jpg")
 
 
@@ -60,8 +61,9 @@ class DeepFashion(OnDisk):
             images += [f"{part}/{annotations.names[row]}" for row in rows]
             joints.append(annotations.joints[rows])
             digests.append((annotations.digest, self._named_pairs[part]))
+        patn_csv.check_apart(ids, *(self.part(*names) for names in _ANNOTATIONS.values()))
         digest = hashlib.sha256(repr(digests).encode()).hexdigest()
-        return FrameIndex(tuple(ids), tuple(images), np.concatenate(joints), digest)
+        return FrameIndex(tuple(ids), tuple(images), np.concatenate(joints), digest, annotated_px=_SIZE_PX)
 
     @cached_property
     def _annotations(self) -> dict[str, patn_csv.Annotations]:

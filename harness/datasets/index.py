@@ -25,7 +25,8 @@ class FrameIndex:
     boxes: (N, 4) float32 xyxy in the same pixels, 0-based, end-exclusive, NaN where none is annotated; None where the
     dataset annotates no boxes.
     masks: each one's mask file, below the dataset's folder; None where the dataset has none.
-    annotated_px: (height, width) of the picture that joints and boxes refer to; None for the stored image's own.
+    annotated_px: (height, width) of the picture that joints, boxes and masks refer to; None for the stored image's own.
+    stretched: whether a stored image may have another shape than that.
     digest: hash of the annotations that were read.
     notes: what was odd in them, one sentence each.
     """
@@ -37,6 +38,7 @@ class FrameIndex:
     boxes: np.ndarray | None = None
     masks: tuple[str, ...] | None = None
     annotated_px: tuple[int, int] | None = None
+    stretched: bool = False
     notes: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:

@@ -62,16 +62,18 @@ def inspect(dataset: Inspected) -> Findings:
         facts = [
             f"{count.what}: {count.found:,}" + (" as published" if count.published else "") for count in as_published
         ]
-        facts += _partitions(dataset)
+        divided = list(_partitions(dataset))
     except UserError as error:
         return Findings(problems=(str(error),) if available else (reason,))
+    facts += [sentence for sentence, whole in divided if whole]
     if not available:
         return Findings(facts=tuple(facts), problems=(reason,))
     looks = _looks(dataset)
     broken = [look.problem for look in looks if look.problem]
     sizes = np.array([look.size_px or (0, 0) for look in looks])
     empty = [name for name, look in zip(index.ids, looks, strict=True) if look.empty_mask]
-    facts.append(f"frames that some split uses: {len(index):,}, {len(index) - len(broken):,} of them readable")
+    readable = sum(not look.problem for look in looks)
+    facts.append(f"frames that some split uses: {len(index):,}, {readable:,} of them readable")
     annotated = np.tile(index.annotated_px, (len(index), 1)) if index.annotated_px else sizes
     warnings = [
         *(
@@ -79,6 +81,7 @@ def inspect(dataset: Inspected) -> Findings:
             for count in counts
             if count not in as_published
         ),
+        *(f"{sentence}: a partition is empty" for sentence, whole in divided if not whole),
         *index.notes,
         *_of_joints(index.joints, annotated, dataset.skeleton),
         *(
@@ -91,14 +94,16 @@ def inspect(dataset: Inspected) -> Findings:
     return Findings(tuple(facts), tuple(warnings), tuple(broken))
 
 
-def _partitions(dataset: Inspected) -> Iterator[str]:
+def _partitions(dataset: Inspected) -> Iterator[tuple[str, bool]]:
+    """A sentence a split, and whether something can be trained and tested on it."""
     for split in dataset.splits:
         try:
             frames = dataset.partitions(split)
         except UserError as error:
-            yield f"split {split} is not there: {str(error).splitlines()[0]}"
+            yield f"split {split} is not there: {str(error).splitlines()[0]}", True
             continue
-        yield f"split {split}: " + ", ".join(f"{len(frames[name]):,} {name} frames" for name in frames.NAMES)
+        counts = ", ".join(f"{len(frames[name]):,} {name} frames" for name in frames.NAMES)
+        yield f"split {split}: {counts}", all(frames[name] for name in frames.NAMES)
 
 
 def _looks(dataset: Inspected) -> list[_Look]:

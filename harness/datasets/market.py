@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,8 @@ _NEEDED_JOINTS = [
     OPENPOSE18.joints.index(f"{side}_{part}") for part in ("shoulder", "hip") for side in ("left", "right")
 ]
 _NOBODY = ("-1", "0000")
+_NAME = re.compile(r"(-1|\d{4})_\S+\.jpg")
+_SIZE_PX = (128, 64)
 _PUBLISHED = {
     "images in bounding_box_train": 12_936,
     "images in bounding_box_test": 19_732,
@@ -70,31 +73,50 @@ class Market1501(OnDisk):
             (self._train, self._usable(self._train), _TRAIN_FOLDERS),
             (self._test, self._tested, _TEST_FOLDERS),
         ):
-            folder = next((name for name in folders if (self.folder / name).is_dir()), folders[0])
+            folder = self._images(folders).name
             places = annotated.places
             ids += map(frame_id, wanted)
             images += (f"{folder}/{name}" for name in wanted)
             joints.append(annotated.joints[[places[name] for name in wanted]])
             digests.append(annotated.digest)
         content = repr((digests, self._test_pairs)).encode()
-        return FrameIndex(tuple(ids), tuple(images), np.concatenate(joints), hashlib.sha256(content).hexdigest())
+        patn_csv.check_apart(ids, self.part(_TRAIN_CSV), self.part(_TEST_CSV))
+        digest = hashlib.sha256(content).hexdigest()
+        return FrameIndex(tuple(ids), tuple(images), np.concatenate(joints), digest, annotated_px=_SIZE_PX)
+
+    def _images(self, names: tuple[str, ...]) -> Path:
+        """The folder of images by its alternative names, there or not."""
+        return next((self.folder / name for name in names if (self.folder / name).is_dir()), self.folder / names[0])
 
     @cached_property
     def _train(self) -> Annotations:
-        return patn_csv.read_annotations(self.part(_TRAIN_CSV))
+        return self._annotations(_TRAIN_CSV)
 
     @cached_property
     def _test(self) -> Annotations:
-        return patn_csv.read_annotations(self.part(_TEST_CSV))
+        return self._annotations(_TEST_CSV)
+
+    def _annotations(self, name: str) -> Annotations:
+        path = self.part(name)
+        annotations = patn_csv.read_annotations(path)
+        for image in annotations.names:
+            if not _NAME.fullmatch(image):
+                raise UserError(f"{path} annotates {image}; Market's names are like 0002_c1s1_000451_03.jpg")
+        return annotations
 
     @cached_property
     def _test_pairs(self) -> tuple[tuple[str, str], ...]:
         path = self.part(_PAIRS_CSV)
         pairs = patn_csv.read_pairs(path)
         patn_csv.unannotated(path, pairs, self._test, self.part(_TEST_CSV))
+        lines: dict[tuple[str, str], int] = {}
         for number, (source, target) in enumerate(pairs, start=2):
-            if _person(source) != _person(target):
-                raise UserError(f"{path}, line {number}: {source} and {target} show two persons")
+            wrong = _wrong_pair(source, target)
+            if wrong:
+                raise UserError(f"{path}, line {number}: {source} and {target} {wrong}")
+            first = lines.setdefault((source, target), number)
+            if first != number:
+                raise UserError(f"{path}, line {number}: {source} and {target} are the pair of line {first}")
         return pairs
 
     @cached_property
@@ -126,8 +148,8 @@ class Market1501(OnDisk):
     def counts(self) -> list[Count]:
         pairs = self._test_pairs
         found = {
-            "images in bounding_box_train": _image_count(self.part(*_TRAIN_FOLDERS)),
-            "images in bounding_box_test": _image_count(self.part(*_TEST_FOLDERS)),
+            "images in bounding_box_train": _image_count(self._images(_TRAIN_FOLDERS)),
+            "images in bounding_box_test": _image_count(self._images(_TEST_FOLDERS)),
             "images in query": _image_count(self.folder / _QUERY),
             "training pairs by the rule": len(self.divide("patn", "train").pairs),
             "test pairs": len(pairs),
@@ -148,6 +170,15 @@ def frame_id(name: str) -> str:
 
 def _person(name: str) -> str:
     return name.partition("_")[0]
+
+
+def _wrong_pair(source: str, target: str) -> str:
+    """What keeps two images from being a test pair; empty for nothing."""
+    if _person(source) != _person(target):
+        return "show two persons"
+    if source == target:
+        return "are one image"
+    return "show no person, but a distractor or junk" if _person(source) in _NOBODY else ""
 
 
 def _all_ordered(ids: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ from harness import cache as frame_cache
 from harness.assets import asset
 from harness.datasets import decoding, inspection
 from harness.datasets.base import Dataset
+from harness.datasets.file_hashes import file_hashes
 from harness.datasets.findings import Findings
 from harness.datasets.frames import FrameStore, Partitions
 from harness.datasets.index import Count, FrameIndex
@@ -56,6 +57,7 @@ class OnDisk(Dataset):
     def __init__(self, data_root: Path | None = None, masks: str | None = None, weights_dir: Path | None = None):
         super().__init__(data_root, masks, weights_dir)
         root = data_root or paths.home() / "data"
+        self.check_command = self.fetch_command.replace("data fetch", "data check")
         places = [root / self.name, *(root / name for name in self.folder_names), root]
         # the folder that holds the layout, else the one it would be looked for first; `max` keeps the first of equals
         self.folder = max(places, key=lambda place: sum(_part(place, names) is not None for names in self.parts))
@@ -99,7 +101,7 @@ class OnDisk(Dataset):
         return (
             f"{self.sources}\nPut into {self.folder}: {self.layout}. "
             f"Another place is named by --data-root DIR (DIR itself or DIR/{self.name}). "
-            f"Then run: bench data check {self.name}\n"
+            f"Then run: {self.check_command}\n"
             f"Without the data, drawn people in the same layout: bench data synth --like {self.name} --out DIR"
         )
 
@@ -132,7 +134,7 @@ class OnDisk(Dataset):
         return SEGMENTERS[self.masks].assets if self.masks in SEGMENTERS else ()
 
     def fingerprint(self, size_px: tuple[int, int]) -> str:
-        """Images enter by name and size in bytes: to hash gigabytes before every run would cost minutes."""
+        """Images and masks enter by the SHA-256 of their files, which are hashed once."""
         content = {
             "reader": self.reader_version,
             "size_px": list(self.info(size_px).size_px),
@@ -152,7 +154,7 @@ class OnDisk(Dataset):
     @cached_property
     def _files_digest(self) -> str:
         names = [*self.index.images, *(self.index.masks or ())]
-        return digest([[name, _bytes(self.folder / name)] for name in names])
+        return digest(sorted(file_hashes(self.folder, names).items()))
 
     def frame_ids(self) -> tuple[str, ...]:
         return self.index.ids
@@ -193,8 +195,7 @@ class OnDisk(Dataset):
         info, folder = self.info(size_px), self._cache_folder(size_px)
         frame_cache.open_or_build(folder, lambda temporary: self._build(temporary, size_px))
         count, ids = len(self.index), self.index.ids
-        joints, found = (np.load(folder / name, allow_pickle=False) for name in ("joints.npy", "boxes.npy"))
-        joints.setflags(write=False)
+        joints_shape = (count, len(self.skeleton), 2)
         return FrameStore(
             info=info,
             fingerprint=self.fingerprint(size_px),
@@ -202,8 +203,8 @@ class OnDisk(Dataset):
             groups=tuple(map(group_of, ids)),
             images=frame_cache.open_array(folder / "images.npy", (count, *size_px, 3)),
             masks=frame_cache.open_array(folder / "masks.npy", (count, *size_px)),
-            joints=joints,
-            boxes=found,
+            joints=frame_cache.open_array(folder / "joints.npy", joints_shape, np.float32),
+            boxes=frame_cache.open_array(folder / "boxes.npy", (count, 4), np.float32),
         )
 
     def _build(self, folder: Path, size_px: tuple[int, int]) -> None:
@@ -225,10 +226,3 @@ class OnDisk(Dataset):
 
 def _part(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).exists()), None)
-
-
-def _bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None

@@ -22,7 +22,7 @@ _VAL_SEED = 20200924
 def read(path: Path) -> dict[str, list[tuple[str, str]]]:
     """The pairs of `train` and `test` by name, endings taken off. UserError that names what is wrong."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from error
     except (ValueError, RecursionError) as error:
@@ -46,11 +46,14 @@ def stem(name: str) -> str:
 def with_val(
     train: Sequence[tuple[str, str]], test: Sequence[tuple[str, str]], group: Callable[[str], str]
 ) -> dict[str, Part]:
-    """A split's partitions from given lists, with `val` taken out of `train` by group (video or person)."""
+    """A split's partitions from given lists, with `val` taken out of `train` by group (video or person).
+
+    A pair that a list names again is there once: a pair's id is unique.
+    """
     held = held_out({group(frame) for pair in train for frame in pair}, _VAL_SHARE, _VAL_SEED)
     pairs: dict[str, list[tuple[str, str]]] = {"train": [], "val": [], "test": list(test)}
     for reference, target in train:
         inside = (group(reference) in held) + (group(target) in held)
         if inside != 1:  # a pair across the border would show validation frames to the training
             pairs["val" if inside else "train"].append((reference, target))
-    return {name: Part.of_pairs(drawn) for name, drawn in pairs.items()}
+    return {name: Part.of_pairs(dict.fromkeys(drawn)) for name, drawn in pairs.items()}

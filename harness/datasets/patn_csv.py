@@ -6,20 +6,21 @@ Pairs: `from,to`, file names.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from harness.errors import UserError
+from harness.errors import UserError, some
 from mrnet.skeletons import OPENPOSE18
 
 _HEADER = "name:keypoints_y:keypoints_x"
-_PAIR_COLUMNS = ("from", "to")
-_MISSING = -1
+_PAIR_HEADER = "from,to"
+_MOST_PX = 1e5  # a number beyond it, or none at all (JSON readers take NaN), is no place in a picture
 
 
 @dataclass(frozen=True)
@@ -39,33 +40,32 @@ class Annotations:
 def read_annotations(path: Path) -> Annotations:
     """The joints of every image. UserError that names file and line."""
     text = _text(path)
-    lines = text.splitlines()
-    if not lines or lines[0].strip().replace(" ", "") != _HEADER:
-        raise UserError(f"{path}, line 1: the columns are {lines[0][:80] if lines else ''!r}; {_HEADER} are needed")
-    names, values = [], []
-    for number, line in enumerate(lines[1:], start=2):
-        if line.strip():
-            name, joints = _annotation(path, number, line)
-            names.append(name)
-            values.append(joints)
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{path} annotates {twice} twice")
+    lines: dict[str, int] = {}
+    values = []
+    for number, line in enumerate(_rows(path, text, _HEADER), start=2):
+        name, joints = _annotation(path, number, line)
+        if name in lines:
+            raise UserError(f"{path}, line {number}: {name} is annotated in line {lines[name]} already")
+        lines[name] = number
+        values.append(joints)
+    names = tuple(lines)
     table = np.array(values, dtype=np.float32).reshape(len(names), 2, len(OPENPOSE18))
     joints = table[:, ::-1].transpose(0, 2, 1).copy()  # the file has rows first: (y, x) becomes (x, y)
     joints[(joints < 0).any(axis=2)] = np.nan
-    return Annotations(tuple(names), joints, hashlib.sha256(text.encode()).hexdigest())
+    return Annotations(names, joints, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _annotation(path: Path, number: int, line: str) -> tuple[str, tuple[list[float], list[float]]]:
     fields = line.split(":")
     if len(fields) != len(_HEADER.split(":")):
         raise UserError(f"{path}, line {number}: {len(fields)} columns; {_HEADER} are needed")
+    if not fields[0].strip():
+        raise UserError(f"{path}, line {number}: the name is empty")
     lists = []
     for column, field in zip(_HEADER.split(":")[1:], fields[1:], strict=True):
         try:
             values = json.loads(field)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {number}: {column} is no JSON list: {error}") from error
         if not isinstance(values, list) or len(values) != len(OPENPOSE18) or not all(map(_is_number, values)):
             raise UserError(
@@ -76,20 +76,18 @@ def _annotation(path: Path, number: int, line: str) -> tuple[str, tuple[list[flo
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
+    return type(value) in (int, float) and -_MOST_PX < value < _MOST_PX
 
 
 def read_pairs(path: Path) -> tuple[tuple[str, str], ...]:
     """(from, to) file names, in order. UserError that names file and line."""
-    rows = list(csv.reader(_text(path).splitlines()))
-    if not rows or tuple(column.strip() for column in rows[0]) != _PAIR_COLUMNS:
-        raise UserError(
-            f"{path}, line 1: the columns are {rows[0] if rows else []}; {','.join(_PAIR_COLUMNS)} are needed"
-        )
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(_PAIR_COLUMNS):
-            raise UserError(f"{path}, line {number}: {len(row)} columns; {','.join(_PAIR_COLUMNS)} are needed")
-    return tuple((row[0].strip(), row[1].strip()) for row in rows[1:])
+    pairs = []
+    for number, line in enumerate(_rows(path, _text(path), _PAIR_HEADER), start=2):
+        names = tuple(field.strip() for field in line.split(","))
+        if len(names) != len(_PAIR_HEADER.split(",")):
+            raise UserError(f"{path}, line {number}: {len(names)} columns; {_PAIR_HEADER} are needed")
+        pairs.append(names)
+    return tuple(pairs)
 
 
 def unannotated(path: Path, pairs: tuple[tuple[str, str], ...], annotations: Annotations, source: Path) -> None:
@@ -99,6 +97,24 @@ def unannotated(path: Path, pairs: tuple[tuple[str, str], ...], annotations: Ann
         for name in pair:
             if name not in known:
                 raise UserError(f"{path}, line {number}: {name} is not annotated in {source}")
+
+
+def check_apart(ids: Sequence[str], first: Path, second: Path) -> None:
+    """Raise UserError where a frame of one annotation file is also in the other."""
+    twice = [frame for frame, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise UserError(f"{first} and {second} both annotate {some(twice)}: is one a copy of the other?")
+
+
+def _rows(path: Path, text: str, header: str) -> list[str]:
+    """The lines below the header, which is line 1; empty ones at the end are none. UserError if there is no other."""
+    lines = text.rstrip().splitlines()
+    found = lines[0] if lines else ""
+    if found.replace(" ", "") != header:
+        raise UserError(f"{path}, line 1: the columns are {found[:80]!r}; {header} are needed")
+    if len(lines) < 2:
+        raise UserError(f"{path} has no row below its columns")
+    return lines[1:]
 
 
 def _text(path: Path) -> str:

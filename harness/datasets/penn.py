@@ -1,14 +1,15 @@
 """Penn Action: `frames/0001/000001.jpg`, `labels/0001.mat` (Zhang, Zhu, Derpanis, ICCV 2013).
 
 Coordinates in the files are MATLAB's, 1-based. A joint is missing where it is not visible or not in the picture: the
-files hold a guess or a filler (such as 0.75) there. Rows of `x`, `y`, `visibility`, the number `nframes` and the images
-of a video may disagree; the least of them counts. `bbox` may have fewer rows, or hold no box: those frames take theirs
-from the joints.
+files hold a guess or a filler (such as 0.75) there. Rows of `x`, `y`, `visibility`, the number `nframes` and the number
+of the last image of a video may disagree; the least of them counts. `bbox` may have fewer rows, or hold no box: those
+frames take theirs from the joints.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,9 @@ from mrnet.skeletons import PENN13
 _VARIABLES = ("x", "y", "visibility", "train", "bbox", "dimensions", "nframes")
 _PUBLISHED_VIDEOS = 2326
 _PARTS_OF_A_VIDEO = 3
+
+# a video may end so many images before its annotation; where more lack, the copy is not whole, which decoding says
+_MOST_LOST = 2
 
 
 class Official(Strict):
@@ -117,7 +121,8 @@ class PennAction(OnDisk):
     @cached_property
     def videos(self) -> dict[str, Video]:
         """Every labelled video by name, in order."""
-        paths = sorted(self.part("labels").glob("*.mat"))
+        # a name that starts with a dot is what some systems lay beside a file
+        paths = sorted(path for path in self.part("labels").glob("*.mat") if not path.name.startswith("."))
         if not paths:
             raise UserError(f"penn: {self.part('labels')} holds no .mat file.\n{self.instructions}")
         return {path.stem: self._video(path) for path in track(paths, "reading labels of Penn Action")}
@@ -127,9 +132,13 @@ class PennAction(OnDisk):
         x, y, visible = (_table(path, name, found[name], len(PENN13)) for name in ("x", "y", "visibility"))
         height, width = _numbers(path, "dimensions", found["dimensions"], 3)[:2]
         annotated = int(_numbers(path, "nframes", found["nframes"], 1)[0])
+        if min(height, width, annotated) < 1:
+            raise UserError(
+                f"{path}: dimensions {height:g}×{width:g} (rows, columns) and nframes {annotated}; each is at least 1"
+            )
         lengths = {"nframes": annotated, "x": len(x), "y": len(y), "visibility": len(visible)}
-        images = self._image_count(path.stem)
-        if images is not None:
+        images = self._last_image(path.stem)
+        if images is not None and min(lengths.values()) - images <= _MOST_LOST:
             lengths["images"] = images
         count = min(lengths.values())
         if len(set(lengths.values())) > 1:
@@ -151,10 +160,17 @@ class PennAction(OnDisk):
     def _notes(self) -> list[str]:
         return []
 
-    def _image_count(self, video: str) -> int | None:
-        """How many images a video has from the first on; None where its folder is not there."""
+    def notes(self) -> tuple[str, ...]:
+        return self.index.notes
+
+    def _last_image(self, video: str) -> int | None:
+        """The number of a video's last image, counted from 1; None where there is none: that is no shorter video.
+
+        Not how many there are: a file that is missing in between is to be named, not to shorten the video.
+        """
         folder = self.folder / "frames" / video
-        return sum(path.suffix == ".jpg" for path in folder.iterdir()) if folder.is_dir() else None
+        names = os.listdir(folder) if folder.is_dir() else ()
+        return max((int(name[:-4]) for name in names if name.endswith(".jpg") and name[:-4].isdecimal()), default=None)
 
     def _selected(self, video: Video) -> list[int]:
         """Places of the frames that the rules choose; none of a video that is left out."""
@@ -220,16 +236,23 @@ class PennAction(OnDisk):
         return {"train": [number for number in numbers if number not in held], "val": val, "test": test}
 
     def _split(self, cut: dict[str, dict[str, list[int]]], counts: dict[str, int]) -> dict[str, Part]:
-        """cut: frame numbers by video and partition. counts: pairs of a video, by partition."""
+        """cut: frame numbers by video and partition. counts: pairs of a video, by partition.
+
+        A video gives all its pairs or, if it is too short for them, none: every video weighs the same.
+        """
         frames: dict[str, list[str]] = {name: [] for name in Partitions.NAMES}
         pairs: dict[str, list[tuple[str, str]]] = {name: [] for name in Partitions.NAMES}
         for video, parts in cut.items():
-            for partition, numbers in parts.items():
-                random = seeded(self.rules.seed, partition, video)
+            drawn = {
+                name: drawn_pairs(numbers, counts[name], self.rules.apart_frames, seeded(self.rules.seed, name, video))
+                for name, numbers in parts.items()
+            }
+            if any(len(drawn[name]) < counts[name] for name in drawn):
+                continue
+            for name, numbers in parts.items():
                 ids = [frame_id(video, number) for number in numbers]
-                frames[partition] += ids
-                drawn = drawn_pairs(numbers, counts[partition], self.rules.apart_frames, random)
-                pairs[partition] += [(ids[reference], ids[target]) for reference, target in drawn]
+                frames[name] += ids
+                pairs[name] += [(ids[reference], ids[target]) for reference, target in drawn[name]]
         return {name: Part(tuple(frames[name]), tuple(pairs[name])) for name in frames}
 
     @cached_property
@@ -285,7 +308,7 @@ def _table(path: Path, name: str, values: np.ndarray, columns: int) -> np.ndarra
 
 def _numbers(path: Path, name: str, values: np.ndarray, least: int) -> np.ndarray:
     numbers = np.asarray(values).ravel()
-    if len(numbers) < least or numbers.dtype.kind not in "fiub":
+    if len(numbers) < least or numbers.dtype.kind not in "fiub" or not np.isfinite(numbers).all():
         raise UserError(f"{path}: {name} is {np.asarray(values).tolist()}; {least} number(s) are needed")
     return numbers.astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""How frames are divided and paired: seeded draws that depend on names alone, never on what else is on the disk."""
+"""How frames are divided and paired: seeded draws by name, the same every time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def seeded(seed: int, *names: str) -> np.random.Generator:
 
 
 def held_out(groups: Iterable[str], share: float, seed: int) -> frozenset[str]:
-    """A seeded share of the groups, at least one where there are two. Each group's luck depends on its name alone."""
+    """A seeded share of the groups, at least one where there are two: the first in an order that names alone decide.
+
+    Other groups move the border, not the order.
+    """
     ordered = sorted(groups, key=lambda group: (zlib.crc32(f"{seed}:{group}".encode()), group))
     count = max(1, round(share * len(ordered))) if len(ordered) > 1 else 0
     return frozenset(ordered[:count])

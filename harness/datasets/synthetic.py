@@ -83,6 +83,10 @@ class Synthetic(Dataset):
     def available(self) -> tuple[bool, str]:
         return True, ""
 
+    @property
+    def place(self) -> str:
+        return "drawn when asked for"
+
     def fetch(self) -> list[Path]:
         return []
 

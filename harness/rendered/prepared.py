@@ -20,7 +20,7 @@ from harness.rendered.draw import Rendering
 from harness.rendered.writing import Counts, stream, write_jpeg
 from mrnet.skeletons import PENN13
 
-TOP = "Penn_Action"
+TOP = "prepared/Penn_Action"  # raw and prepared Penn Action bear one name; in one root they are kept apart
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ def write_all(
     split: str | None = None,
     preset: str | None = None,
     pairs: str | None = None,
+    fingerprint: str | None = None,
     formats: Sequence[str] = FORMATS,
     rows: int = DEFAULT_ROWS,
     seed: int = DEFAULT_SEED,
@@ -47,6 +48,7 @@ def write_all(
     """Write a report for every comparison in the store that the names leave.
 
     out: folder of the reports, `<store>/report` if None. pairs: the start of a pair list's hash, or `all`.
+    fingerprint: only of this version of the dataset.
     formats: of `FORMATS`; the grid is always drawn. rows: pairs in the grid, chosen by `seed`.
     Raises UserError for an empty store, an unknown name or format, and where one name covers several pair lists.
     """
@@ -59,7 +61,9 @@ def write_all(
             f"no records under {Path(store_root) / 'cells'}: nothing was run into this folder yet. "
             "Run something (`bench run --methods copy --dataset footage`) or name another folder with --results"
         )
-    chosen = comparisons(entries, dataset=dataset, protocol=protocol, split=split, preset=preset, pairs=pairs)
+    chosen = comparisons(
+        entries, dataset=dataset, protocol=protocol, split=split, preset=preset, pairs=pairs, fingerprint=fingerprint
+    )
     return [_write_one(store_root, out, comparison, formats, rows, seed) for comparison in chosen]
 
 

@@ -19,7 +19,7 @@ FOOTAGE_CAUTION = (
 
 def source(dataset: str) -> str:
     """Source and licence of the pictures, as the dataset's reader states them; empty for a dataset it does not know."""
-    if dataset not in datasets.names():
+    if dataset not in datasets.recorded_names():
         return ""
     reader = datasets.get(dataset)
     return reader.citation if reader.licence in reader.citation else f"{reader.citation}, {reader.licence}"

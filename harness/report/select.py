@@ -78,12 +78,17 @@ def comparisons(
     split: str | None = None,
     preset: str | None = None,
     pairs: str | None = None,
+    fingerprint: str | None = None,
 ) -> list[Comparison]:
     """The comparisons among `entries`, narrowed by name; `pairs` is the start of a pair list's hash, or `all`.
+
+    fingerprint: of the dataset, where its version (files, masks) is known.
 
     Raises UserError when nothing is left (naming what there is), and when one name covers several pair lists and
     `pairs` does not say which, or several dataset fingerprints or protocol hashes, which no option mends.
     """
+    if fingerprint is not None:
+        entries = [entry for entry in entries if entry.record.dataset_fingerprint == fingerprint]
     chosen = _narrowed(list(entries), dataset, protocol, split, preset, pairs)
     named: dict[Name, list[Entry]] = defaultdict(list)
     for entry in chosen:
