@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from harness import cleaning, datasets, paths
 from harness.cli import app
 from harness.metrics.protocol import load_protocol
-from harness.rendered import bbc, market, penn
+from harness.rendered import bbc, deepfashion, market, penn, prepared
 from harness.rendered.layouts import write
 from harness.store import Store
 
@@ -17,6 +17,8 @@ SIZES = {
     "penn": penn.PennSize(train_videos=2, test_videos=2, least_frames=14, most_frames=15),
     "bbc": bbc.BbcSize(tracked_frames=6, manual_frames=3),
     "market": market.MarketSize(train_people=4, test_people=5, distractors=2, junk=2, test_pairs=8),
+    "prepared": prepared.PreparedSize(videos=3, frames=6, train_pairs=6, test_pairs=2),
+    "deepfashion": deepfashion.DeepFashionSize(train_garments=3, test_garments=2),
 }
 BODY = """
 from methods.base import Method, Synthesis
@@ -57,7 +59,7 @@ def run(drawn, tmp_path, monkeypatch):
         command = ["run", "--methods", methods, "--dataset", dataset, "--data-root", str(drawn / dataset),
                    "--preset", "quick", "--protocol", str(path), "--results", str(results), *options]  # fmt: skip
         done = CliRunner().invoke(app, command)
-        found = sorted(results.glob(f"cells/{dataset}/*/record-plain.json"), key=lambda path: path.stat().st_mtime_ns)
+        found = sorted(results.glob(f"cells/{dataset}*/*/record-plain.json"), key=lambda path: path.stat().st_mtime_ns)
         records = [json.loads(path.read_text()) for path in found]
         return done, {record["method"]: record for record in records}, results
 
@@ -75,6 +77,16 @@ def test_a_run_on_market_keeps_its_shape_and_records_masks_and_leakage(run):
     report = next(results.glob("report/*.md")).read_text()
     assert "Person masks: joints: drawn around the joints" in report
     assert "train and test share frames: 0, groups: 0, persons: 0" in report
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "masks"), [("prepared", "prepared-penn", "prepared"), ("deepfashion",) * 2 + ("joints",)]
+)
+def test_the_other_layouts_run(run, dataset, name, masks):
+    done, records, _ = run(dataset)
+    assert done.exit_code == 0, done.output
+    assert records["target"]["dataset"] == name and records["target"]["mask_source"] == masks
+    assert records["target"]["metrics"]["m_ssim"]["mean"] == 1.0 > records["copy"]["metrics"]["m_ssim"]["mean"]
 
 
 def test_leakage_of_a_split_within_videos_is_recorded_and_printed(run):
@@ -95,6 +107,7 @@ def test_other_masks_are_another_dataset_version(run):
     done, second, results = run("bbc", "--masks", "box", methods="copy")
     assert done.exit_code == 0, done.output
     assert len(list(results.glob("report/bbc-*-masks-joints.md"))) == len(list(results.glob("report/*-box.md"))) == 1
+    assert "masks-box.md" in done.stdout and "masks-joints.md" not in done.stdout, "only what was asked for is shown"
     assert first["copy"]["dataset_fingerprint"] != second["copy"]["dataset_fingerprint"]
     assert first["copy"]["metrics"]["m_ssim"]["mean"] != second["copy"]["metrics"]["m_ssim"]["mean"]
     assert second["copy"]["metrics"]["m_ssim"]["mean"] == pytest.approx(second["copy"]["metrics"]["box_ssim"]["mean"])

@@ -1,5 +1,6 @@
 """From files to frames: decoded once, several at a time, exact to the pixel; masks by any segmenter."""
 
+import hashlib
 import shutil
 import threading
 import tracemalloc
@@ -10,7 +11,7 @@ from PIL import Image
 
 from harness import datasets
 from harness.assets import ASSETS
-from harness.datasets import decoding
+from harness.datasets import decoding, file_hashes
 from harness.errors import UserError
 from harness.pairs import Pair, PairData, PairList
 from harness.rendered import prepared
@@ -138,10 +139,43 @@ def test_the_fingerprint_follows_files_annotations_masks_and_size_only(root, tmp
     here, there = datasets.get("prepared", root), datasets.get("prepared", copy)
     assert here.fingerprint(SIZE_PX) == there.fingerprint(SIZE_PX), "wherever the files lie"
     assert here.fingerprint(SIZE_PX) != here.fingerprint((128, 128))
-    image = next(there.folder.glob("Images/img/*.jpg"))
-    used = there.folder / there.index.images[0]
-    used.write_bytes(image.read_bytes() + b"\0")
-    assert datasets.get("prepared", copy).fingerprint(SIZE_PX) != here.fingerprint(SIZE_PX)
+    mask = there.folder / there.index.masks[0]
+    size = mask.stat().st_size
+    Image.new("L", (128, 128)).save(mask)
+    assert mask.stat().st_size == size
+    assert datasets.get("prepared", copy).fingerprint(SIZE_PX) != here.fingerprint(SIZE_PX), "as many bytes, other ones"
+
+
+def test_each_file_is_hashed_once_and_again_when_it_changes(root, tmp_path, monkeypatch):
+    hashed, hash_of = [], file_hashes.sha256_of
+    monkeypatch.setattr(file_hashes, "sha256_of", lambda path: hashed.append(path.name) or hash_of(path))
+    names = [f"{number}.txt" for number in range(3)]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    first = file_hashes.file_hashes(tmp_path, [*names, "absent.txt"])
+    assert first["absent.txt"] is None and first["0.txt"] == hashlib.sha256(b"0.txt").hexdigest()
+    assert file_hashes.file_hashes(tmp_path, names) == {name: first[name] for name in names} and len(hashed) == 3
+    (tmp_path / "1.txt").write_text("other")
+    assert file_hashes.file_hashes(tmp_path, names)["1.txt"] == hashlib.sha256(b"other").hexdigest()
+    assert hashed[3:] == ["1.txt"]
+
+
+@pytest.mark.parametrize("name", ["images.npy", "masks.npy", "joints.npy", "boxes.npy"])
+@pytest.mark.parametrize("damage", ["truncated", "empty", "missing", "another shape"])
+def test_a_damaged_cache_is_named(root, name, damage):
+    dataset = datasets.get("prepared", root)
+    dataset.frames(SIZE_PX)
+    path = dataset._cache_folder(SIZE_PX) / name
+    content = path.read_bytes()
+    if damage == "another shape":
+        np.save(path, np.zeros(3, np.float32))
+    elif damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"")
+    with pytest.raises(UserError, match="Remove") as raised:
+        datasets.get("prepared", root).frames(SIZE_PX)
+    assert str(path) in str(raised.value)
 
 
 def test_masks_of_a_network_need_its_weights_only_until_they_are_decoded(root):

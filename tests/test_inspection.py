@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from harness import datasets
 from harness.cli import app
+from harness.errors import UserError
 from harness.images import read_image
 from harness.rendered import bbc, deepfashion, market, penn, prepared
 from harness.rendered.layouts import LIKE, write
@@ -192,6 +193,50 @@ def test_synth_writes_what_it_says_and_refuses_a_folder_in_use(tmp_path):
     assert again.exit_code == 2 and "is there already" in again.output
     wrong = bench("data", "synth", "--like", "pen", "--out", tmp_path / "other")
     assert wrong.exit_code == 2 and "Did you mean 'penn'" in wrong.output
+
+
+def test_layouts_share_a_root_and_a_killed_synth_hinders_nobody(tmp_path):
+    (tmp_path / "prepared").mkdir()
+    left = tmp_path / "prepared" / ".Penn_Action.abc.tmp"
+    left.mkdir()
+    for like in ("prepared", "deepfashion", "market"):
+        done = bench("data", "synth", "--like", like, "--scale", "0.2", "--out", tmp_path)
+        assert done.exit_code == 0, done.output
+    assert not left.exists()
+    for like in ("prepared", "deepfashion", "market"):
+        assert bench("data", "check", like, "--data-root", tmp_path).exit_code == 0
+
+
+def test_check_counts_what_csv_files_alone_tell(drawn, tmp_path):
+    for path in drawn["market"].rglob("*.csv"):
+        shutil.copy(path, tmp_path)
+    done = bench("data", "check", "market", "--data-root", tmp_path)
+    assert done.exit_code == 2 and "split patn: " in done.output
+    assert "market lacks bounding_box_train, bounding_box_test" in done.output
+
+
+def test_a_data_root_may_begin_with_a_tilde(drawn, monkeypatch):
+    monkeypatch.setenv("HOME", str(drawn["market"].parent))
+    assert (
+        bench("data", "pairs", "market", "--data-root", "~/market", "--out", drawn["market"].parent / "lists").exit_code
+        == 0
+    )
+
+
+def test_a_set_of_the_prepared_layout_is_told_by_its_joints_and_asked_for_by_name(drawn, tmp_path):
+    assert datasets.get("prepared", drawn["prepared"]).name == "prepared-penn"
+    assert (
+        datasets.get("prepared-penn", drawn["prepared"]).pair_list("mrnet", "test", (64, 64)).dataset == "prepared-penn"
+    )
+    top = drawn["prepared"] / prepared.TOP
+    assert datasets.get("prepared-penn", top).available() == (True, "")
+    with pytest.raises(UserError, match="holds prepared-penn, by its 13 joints; prepared-bbc was asked for"):
+        datasets.get("prepared-bbc", top).info((64, 64))
+    shutil.copytree(top, tmp_path / "Penn_Action")
+    shutil.copytree(top, tmp_path / "prepared" / "bbcpose")
+    available, reason = datasets.get("prepared", tmp_path).available()
+    assert not available and "several prepared sets" in reason and "prepared-penn, prepared-bbc" in reason
+    assert datasets.get("prepared-penn", tmp_path).available()[0]
 
 
 def test_aliases_are_the_dataset():

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -19,22 +18,19 @@ from pydantic import Field
 
 from harness import config
 from harness.config import Strict
-from harness.datasets import matlab, pair_split
+from harness.datasets import pair_split
 from harness.datasets.frames import Partitions
 from harness.datasets.index import Count, FrameIndex
 from harness.datasets.on_disk import OnDisk
+from harness.datasets.penn_labels import Video, read_video
 from harness.datasets.splits import Part, drawn_pairs, evenly, held_out, seeded
 from harness.errors import UserError
 from harness.pairs import group_of
 from harness.progress import track
 from mrnet.skeletons import PENN13
 
-_VARIABLES = ("x", "y", "visibility", "train", "bbox", "dimensions", "nframes")
 _PUBLISHED_VIDEOS = 2326
 _PARTS_OF_A_VIDEO = 3
-
-# a video may end so many images before its annotation; where more lack, the copy is not whole, which decoding says
-_MOST_LOST = 2
 
 
 class Official(Strict):
@@ -61,17 +57,6 @@ class Rules(Strict):
     seed: int
     official: Official
     mrnet_like: PerVideo
-
-
-@dataclass(frozen=True)
-class Video:
-    """A video: joints (n, 13, 2) and boxes (n, 4), 0-based pixels, NaN = missing; size (height, width)."""
-
-    joints: np.ndarray
-    boxes: np.ndarray
-    size_px: tuple[int, int]
-    trains: bool
-    digest: str
 
 
 class PennAction(OnDisk):
@@ -111,7 +96,7 @@ class PennAction(OnDisk):
             joints=np.concatenate(joints).astype(np.float32),
             boxes=np.concatenate(boxes).astype(np.float32),
             digest=hashlib.sha256(repr((self.rules, digests)).encode()).hexdigest(),
-            notes=tuple(self._notes),
+            notes=tuple(note for video in self.videos.values() for note in video.notes),
         )
 
     @cached_property
@@ -125,40 +110,8 @@ class PennAction(OnDisk):
         paths = sorted(path for path in self.part("labels").glob("*.mat") if not path.name.startswith("."))
         if not paths:
             raise UserError(f"penn: {self.part('labels')} holds no .mat file.\n{self.instructions}")
-        return {path.stem: self._video(path) for path in track(paths, "reading labels of Penn Action")}
-
-    def _video(self, path: Path) -> Video:
-        found = matlab.load(path, _VARIABLES)
-        x, y, visible = (_table(path, name, found[name], len(PENN13)) for name in ("x", "y", "visibility"))
-        height, width = _numbers(path, "dimensions", found["dimensions"], 3)[:2]
-        annotated = int(_numbers(path, "nframes", found["nframes"], 1)[0])
-        if min(height, width, annotated) < 1:
-            raise UserError(
-                f"{path}: dimensions {height:g}×{width:g} (rows, columns) and nframes {annotated}; each is at least 1"
-            )
-        lengths = {"nframes": annotated, "x": len(x), "y": len(y), "visibility": len(visible)}
-        images = self._last_image(path.stem)
-        if images is not None and min(lengths.values()) - images <= _MOST_LOST:
-            lengths["images"] = images
-        count = min(lengths.values())
-        if len(set(lengths.values())) > 1:
-            said = ", ".join(f"{name} {length}" for name, length in lengths.items())
-            self._notes.append(f"video {path.stem}: lengths disagree ({said}); the first {count} frames are used")
-        joints = np.stack([x[:count], y[:count]], axis=-1)
-        there = (visible[:count] != 0) & (joints >= 1).all(axis=-1) & (joints <= (width, height)).all(axis=-1)
-        boxes = _boxes(path, found["bbox"], count, (height, width))
-        unboxed = int(np.isnan(boxes[:, 0]).sum())
-        if unboxed:
-            self._notes.append(f"video {path.stem}: {unboxed} of {count} frames have no usable box; joints give theirs")
-        joints = np.where(there[..., None], joints - 1, np.nan)
-        trains = bool(_numbers(path, "train", found["train"], 1)[0] == 1)
-        content = [joints.tobytes(), boxes.tobytes(), repr((height, width, trains)).encode()]
-        digest = hashlib.sha256(b"".join(content)).hexdigest()
-        return Video(joints, boxes, (int(height), int(width)), trains, digest)
-
-    @cached_property
-    def _notes(self) -> list[str]:
-        return []
+        found = track(paths, "reading labels of Penn Action")
+        return {path.stem: read_video(path, self._last_image(path.stem)) for path in found}
 
     def notes(self) -> tuple[str, ...]:
         return self.index.notes
@@ -297,28 +250,3 @@ def _authors_name(path: Path, name: str) -> tuple[str, int]:
     if not video or not number.isdecimal() or int(number) < 1:
         raise UserError(f"{path} names {name!r}; a frame of Penn Action is called like 0001_000001")
     return video, int(number) - 1
-
-
-def _table(path: Path, name: str, values: np.ndarray, columns: int) -> np.ndarray:
-    values = np.asarray(values)
-    if values.ndim != 2 or values.shape[1] != columns or values.dtype.kind not in "fiub":
-        raise UserError(f"{path}: {name} is {values.dtype} {values.shape}; numbers, frames × {columns}, are needed")
-    return values.astype(np.float64)
-
-
-def _numbers(path: Path, name: str, values: np.ndarray, least: int) -> np.ndarray:
-    numbers = np.asarray(values).ravel()
-    if len(numbers) < least or numbers.dtype.kind not in "fiub" or not np.isfinite(numbers).all():
-        raise UserError(f"{path}: {name} is {np.asarray(values).tolist()}; {least} number(s) are needed")
-    return numbers.astype(np.float64)
-
-
-def _boxes(path: Path, values: np.ndarray, count: int, size_px: tuple[float, float]) -> np.ndarray:
-    """(count, 4) float64 xyxy, 0-based, end-exclusive, cut to the picture; NaN for a row that is absent or no box."""
-    given = _table(path, "bbox", values, 4)[:count] if np.size(values) else np.empty((0, 4))
-    boxes = np.full((count, 4), np.nan)
-    # both corners are 1-based pixels inside the box: the first moves by one, the last is its own end
-    boxes[: len(given)] = given - (1, 1, 0, 0)
-    boxes = np.clip(boxes, 0, np.tile(size_px[::-1], 2))
-    boxes[~((boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1))] = np.nan
-    return boxes
