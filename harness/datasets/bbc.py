@@ -1,4 +1,4 @@
-"""BBC-Pose (Charles, Pfister, Magee, Hogg, Zisserman, BMVC 2013): `code/bbcpose.mat` and `1/1.jpg` … `20/…`.
+"""BBC-Pose (Charles, Pfister, Everingham, Zisserman, IJCV 2014): `code/bbcpose.mat` and `1/1.jpg` … `20/…`.
 
 The file is a 1×92 struct array, of which the first 20 videos are BBC-Pose (the rest is the extended set). Each has
 tracked frames, semi-automatic, and videos 11 to 20 manually labelled ones beside; a frame that is both counts as
@@ -70,7 +70,7 @@ class BBCPose(OnDisk):
     name = "bbc"
     title = "BBC-Pose: 20 videos of sign-language interpreters, 7 upper-body joints"
     licence = "BBC broadcasts: research use, do not redistribute frames"
-    citation = "BBC-Pose (Charles et al., BMVC 2013)"
+    citation = "BBC-Pose (Charles et al., IJCV 2014)"
     splits = ("official", "mrnet-like")
     default_split = "official"
     skeleton = BBC7
