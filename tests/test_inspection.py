@@ -232,6 +232,7 @@ def test_a_set_of_the_prepared_layout_is_told_by_its_joints_and_asked_for_by_nam
     assert datasets.get("prepared-penn", top).available() == (True, "")
     with pytest.raises(UserError, match="holds prepared-penn, by its 13 joints; prepared-bbc was asked for"):
         datasets.get("prepared-bbc", top).info((64, 64))
+    assert "--like prepared --out" in datasets.get("prepared-market", tmp_path).available()[1]
     shutil.copytree(top, tmp_path / "Penn_Action")
     shutil.copytree(top, tmp_path / "prepared" / "bbcpose")
     available, reason = datasets.get("prepared", tmp_path).available()

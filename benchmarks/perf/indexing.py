@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,7 @@ def main() -> None:
     market = parser.parse_args().market
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        os.environ["BENCH_HOME"] = str(root / "home")
         write_penn(root / "Penn_Action")
         write_bbc(root / "bbcpose")
         asked = [("penn", root, "mrnet-like"), ("penn", root, "official")]

@@ -96,13 +96,18 @@ class OnDisk(Dataset):
         return found
 
     @property
+    def drawn_like(self) -> str:
+        """The name of the layout that drawn people come in."""
+        return self.name
+
+    @property
     def instructions(self) -> str:
         """What to get and where to put it."""
         return (
             f"{self.sources}\nPut into {self.folder}: {self.layout}. "
             f"Another place is named by --data-root DIR (DIR itself or DIR/{self.name}). "
             f"Then run: {self.check_command}\n"
-            f"Without the data, drawn people in the same layout: bench data synth --like {self.name} --out DIR"
+            f"Without the data, drawn people in the same layout: bench data synth --like {self.drawn_like} --out DIR"
         )
 
     def available(self) -> tuple[bool, str]:

@@ -67,6 +67,10 @@ class Prepared(OnDisk):
             with contextlib.suppress(UserError):  # said when the poses are asked for
                 self.name = self._kind[0]
 
+    @property
+    def drawn_like(self) -> str:
+        return Prepared.name
+
     def available(self) -> tuple[bool, str]:
         root = self.data_root or paths.home() / "data"
         there = [name for name in self.folder_names if all((root / name / part).exists() for (part,) in self.parts)]
