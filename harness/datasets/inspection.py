@@ -100,7 +100,7 @@ def _partitions(dataset: Inspected) -> Iterator[tuple[str, bool]]:
         try:
             frames = dataset.partitions(split)
         except UserError as error:
-            yield f"split {split} is not there: {str(error).splitlines()[0]}", True
+            yield str(error).splitlines()[0], True
             continue
         counts = ", ".join(f"{len(frames[name]):,} {name} frames" for name in frames.NAMES)
         yield f"split {split}: {counts}", all(frames[name] for name in frames.NAMES)

@@ -213,8 +213,8 @@ class PennAction(OnDisk):
         path = self.folder / pair_split.FILE
         if not path.is_file():
             raise UserError(
-                f"split mrnet of penn needs the MR-Net authors' own {path} (Label/pair_split.json of their prepared "
-                "Penn_Action); it is not public knowledge which pairs they drew. Split mrnet-like follows their counts"
+                f"split mrnet is not there: it needs the MR-Net authors' own {path} (Label/pair_split.json of their "
+                "prepared Penn_Action); which pairs they drew is not public. Split mrnet-like follows their counts"
             )
         known = set(self.index.ids)
 
