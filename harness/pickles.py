@@ -135,7 +135,7 @@ def _load(path: Path, expected: str) -> Any:
     try:
         with path.open("rb") as file:
             return _PlainUnpickler(file, encoding="latin1").load()
-    except _DAMAGED as error:
+    except (OSError, *_DAMAGED) as error:
         raise UserError(f"{path} was not opened: {error}. Only pickles of {expected} are read") from error
 
 

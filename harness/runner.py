@@ -242,7 +242,7 @@ class _Run:
         finally:
             self._children.discard(process)
         if code:
-            raise CellFailed(f"{_why(code, spec_path.parent)}. Log: {spec_path.parent / store.LOG}")
+            raise CellFailed(f"{_why(code, spec_path.parent).rstrip('.')}. Log: {spec_path.parent / store.LOG}")
 
     def _stop(self, executor: Executor) -> None:
         """Stop submitting, pass the interrupt on, wait for the children's current step; a second Ctrl-C kills them."""

@@ -1,6 +1,7 @@
 """`bench run` on the field's datasets as they lie on a disk: sizes, masks, leakage, refusals, cleaning."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -87,6 +88,55 @@ def test_the_other_layouts_run(run, dataset, name, masks):
     assert done.exit_code == 0, done.output
     assert records["target"]["dataset"] == name and records["target"]["mask_source"] == masks
     assert records["target"]["metrics"]["m_ssim"]["mean"] == 1.0 > records["copy"]["metrics"]["m_ssim"]["mean"]
+
+
+@pytest.mark.parametrize("place", ["", "prepared", "Penn_Action", "prepared/Penn_Action"])
+def test_a_prepared_set_is_found_again_wherever_it_lies(drawn, tmp_path, place):
+    """By the name that its results bear, as a child process and `bench clean` do."""
+    shutil.copytree(drawn / "prepared" / prepared.TOP, tmp_path / "root" / place, dirs_exist_ok=True)
+    dataset = datasets.get("prepared", tmp_path / "root")
+    again = datasets.get(dataset.name, tmp_path / "root")
+    assert dataset.name == again.name == "prepared-penn"
+    assert again.fingerprint((64, 64)) == dataset.fingerprint((64, 64))
+    assert datasets.get("prepared-market").info((128, 64)).skeleton.name == "openpose18", "no data is needed for that"
+
+
+def test_a_splits_own_test_list_is_tested_though_it_leaks(run, drawn, tmp_path):
+    lists = CliRunner().invoke(
+        app, ["data", "pairs", "prepared", "--data-root", str(drawn / "prepared"), "--out", str(tmp_path)]
+    )
+    assert lists.exit_code == 0
+    done, records, _ = run("prepared", "--pairs", str(tmp_path / "prepared-penn-mrnet-test.csv"))
+    assert done.exit_code == 0, done.output
+    assert any(shared["frames"] for shared in records["copy"]["leakage"])
+
+
+def test_an_empty_test_list_stops_before_any_work(run, drawn, tmp_path):
+    shutil.copytree(drawn / "prepared", tmp_path / "prepared")
+    path = next((tmp_path / "prepared").rglob("pair_split.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "test": []}))
+    done = CliRunner().invoke(
+        app, ["run", "--methods", "copy", "--dataset", "prepared", "--data-root", str(path.parents[1])]
+    )
+    assert done.exit_code == 2 and "has no test pair" in done.output
+
+
+def test_two_versions_of_a_dataset_get_two_reports(run, drawn, tmp_path):
+    run("market", methods="copy")
+    shutil.copytree(drawn / "market", tmp_path / "changed")
+    dataset = datasets.get("market", tmp_path / "changed")
+    image = dataset.folder / dataset.index.images[-1]
+    image.write_bytes((dataset.folder / dataset.index.images[-2]).read_bytes())
+    done, _, results = run("market", "--data-root", str(tmp_path / "changed"), methods="copy")
+    assert done.exit_code == 0, done.output
+    assert len(list(results.glob("report/market-*-data-*.md"))) == 1
+    both = CliRunner().invoke(app, ["report", "--results", str(results)])
+    assert both.exit_code == 2 and "bench report --fingerprint" in both.output
+    fingerprint = dataset.fingerprint((64, 32))
+    one = CliRunner().invoke(
+        app, ["report", "--dataset", "market1501", "--fingerprint", fingerprint[:8], "--results", str(results)]
+    )
+    assert one.exit_code == 0 and f"-data-{fingerprint[:12]}.md" in one.output
 
 
 def test_leakage_of_a_split_within_videos_is_recorded_and_printed(run):

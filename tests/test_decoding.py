@@ -1,6 +1,7 @@
 """From files to frames: decoded once, several at a time, exact to the pixel; masks by any segmenter."""
 
 import hashlib
+import json
 import shutil
 import threading
 import tracemalloc
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness import datasets
+from harness import datasets, paths
 from harness.assets import ASSETS
 from harness.datasets import decoding, file_hashes
 from harness.errors import UserError
@@ -155,9 +156,15 @@ def test_each_file_is_hashed_once_and_again_when_it_changes(root, tmp_path, monk
     first = file_hashes.file_hashes(tmp_path, [*names, "absent.txt"])
     assert first["absent.txt"] is None and first["0.txt"] == hashlib.sha256(b"0.txt").hexdigest()
     assert file_hashes.file_hashes(tmp_path, names) == {name: first[name] for name in names} and len(hashed) == 3
+    table = next((paths.home() / "cache" / "hashes").glob("*.json"))
+    table.write_text(json.dumps({"0.txt": 5, "1.txt": [], "2.txt": ["x"]}))
+    assert file_hashes.file_hashes(tmp_path, names)["0.txt"] == first["0.txt"], "a table of another form is made anew"
+    table.write_text("{")
+    assert file_hashes.file_hashes(tmp_path, names)["0.txt"] == first["0.txt"], "and so is a damaged one"
+    hashed.clear()
     (tmp_path / "1.txt").write_text("other")
     assert file_hashes.file_hashes(tmp_path, names)["1.txt"] == hashlib.sha256(b"other").hexdigest()
-    assert hashed[3:] == ["1.txt"]
+    assert hashed == ["1.txt"]
 
 
 @pytest.mark.parametrize("name", ["images.npy", "masks.npy", "joints.npy", "boxes.npy"])

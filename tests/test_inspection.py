@@ -231,12 +231,14 @@ def test_a_set_of_the_prepared_layout_is_told_by_its_joints_and_asked_for_by_nam
     top = drawn["prepared"] / prepared.TOP
     assert datasets.get("prepared-penn", top).available() == (True, "")
     with pytest.raises(UserError, match="holds prepared-penn, by its 13 joints; prepared-bbc was asked for"):
-        datasets.get("prepared-bbc", top).info((64, 64))
+        datasets.get("prepared-bbc", top).frame_ids()
     assert "--like prepared --out" in datasets.get("prepared-market", tmp_path).available()[1]
     shutil.copytree(top, tmp_path / "Penn_Action")
     shutil.copytree(top, tmp_path / "prepared" / "bbcpose")
     available, reason = datasets.get("prepared", tmp_path).available()
     assert not available and "several prepared sets" in reason and "prepared-penn, prepared-bbc" in reason
+    with pytest.raises(UserError, match="several prepared sets"):
+        datasets.get("prepared", tmp_path).info((64, 64))
     assert datasets.get("prepared-penn", tmp_path).available()[0]
 
 

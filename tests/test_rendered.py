@@ -264,7 +264,7 @@ def test_another_seed_gives_other_people(sets, tmp_path):
 
 def test_people_do_not_change_with_the_size_of_a_set():
     size = scaled(penn.SIZE, 0.25)
-    assert (size.train_videos, size.test_videos, size.least_frames) == (4, 2, 8)
+    assert (size.train_videos, size.test_videos, size.least_frames) == (4, 2, 16)
     assert draw_clip(0, 3, (8, 10)).person == draw_clip(0, 3, (26, 40)).person
     assert stream(0, "clip", 1).random() != stream(0, "clip", 2).random()
 

@@ -24,6 +24,10 @@ def report(
         str | None,
         typer.Option(metavar="HASH|all", help="Where one name covers several pair lists: which, or a report for each."),
     ] = None,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="Where a dataset has several versions (files, masks): which."),
+    ] = None,
     results: Results = RESULTS,
     out: Annotated[
         Path | None,
@@ -47,6 +51,7 @@ def report(
 
       bench report --dataset footage --format csv --out tables --rows 12 --seed 3
     """
+    from harness import datasets
     from harness.report import write_all
     from harness.report.console import print_table
 
@@ -54,8 +59,8 @@ def report(
     if not wanted:
         raise UserError(f"--format {formats!r} names no format. Valid: {', '.join(FORMATS)}")
     for paths in write_all(
-        results, out, dataset, protocol,
-        split=split, preset=preset, pairs=pairs, formats=wanted, rows=rows, seed=seed,
+        results, out, dataset and datasets.canonical(dataset), protocol,
+        split=split, preset=preset, pairs=pairs, fingerprint=fingerprint, formats=wanted, rows=rows, seed=seed,
     ):  # fmt: skip
         print_table(paths.table)
         for path in (paths.markdown, paths.csv, paths.grid):

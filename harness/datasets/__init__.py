@@ -35,6 +35,11 @@ def names() -> list[str]:
     return sorted(_READERS)
 
 
+def canonical(name: str) -> str:
+    """A dataset's name for an alias of it; any other as it is."""
+    return _ALIASES.get(name, name)
+
+
 def recorded_names() -> list[str]:
     """The names that results and caches may bear: of datasets, and of the sets of a layout that has several."""
     return sorted({**_READERS, **_VARIANTS})
@@ -45,7 +50,7 @@ def get(name: str, data_root: Path | None = None, masks: str | None = None, weig
 
     UserError with did-you-mean for an unknown name, and for masks the dataset does not have.
     """
-    name = _ALIASES.get(name, name)
+    name = canonical(name)
     readers = {**_READERS, **_VARIANTS}
     if name not in readers:
         raise unknown("dataset", name, readers)

@@ -48,7 +48,7 @@ def with_val(
 ) -> dict[str, Part]:
     """A split's partitions from given lists, with `val` taken out of `train` by group (video or person).
 
-    A pair that a list names again is there once: a pair's id is unique.
+    A pair that a list names again is there once, since a pair's id is unique; one of a frame with itself is none.
     """
     held = held_out({group(frame) for pair in train for frame in pair}, _VAL_SHARE, _VAL_SEED)
     pairs: dict[str, list[tuple[str, str]]] = {"train": [], "val": [], "test": list(test)}
@@ -56,4 +56,8 @@ def with_val(
         inside = (group(reference) in held) + (group(target) in held)
         if inside != 1:  # a pair across the border would show validation frames to the training
             pairs["val" if inside else "train"].append((reference, target))
-    return {name: Part.of_pairs(dict.fromkeys(drawn)) for name, drawn in pairs.items()}
+    return {name: Part.of_pairs(dict.fromkeys(filter(_of_two, drawn))) for name, drawn in pairs.items()}
+
+
+def _of_two(pair: tuple[str, str]) -> bool:
+    return pair[0] != pair[1]

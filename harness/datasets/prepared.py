@@ -54,7 +54,7 @@ class Prepared(OnDisk):
     reader_version = 1
     pairs_version = 1
     parts = ((_JSON,), (_PICKLE,), ("Images/img",), ("Images/seg",))
-    folder_names = tuple(place for folder in _SETS.values() for place in (folder, f"prepared/{folder}"))
+    folder_names = ("prepared", *(place for folder in _SETS.values() for place in (folder, f"prepared/{folder}")))
     layout = "Images/img/, Images/seg/, Label/pair_split.json and Label/pose_label.pkl"
     sources = (
         "The prepared Penn_Action (Google Drive) and bbcpose (OneDrive) are linked from "
@@ -63,7 +63,7 @@ class Prepared(OnDisk):
 
     def __init__(self, data_root: Path | None = None, masks: str | None = None, weights_dir: Path | None = None):
         super().__init__(data_root, masks, weights_dir)
-        if self.name == Prepared.name and super().available()[0]:
+        if type(self) is Prepared and self.available()[0]:
             with contextlib.suppress(UserError):  # said when the poses are asked for
                 self.name = self._kind[0]
 
@@ -72,24 +72,38 @@ class Prepared(OnDisk):
         return Prepared.name
 
     def available(self) -> tuple[bool, str]:
-        root = self.data_root or paths.home() / "data"
-        there = [name for name in self.folder_names if all((root / name / part).exists() for (part,) in self.parts)]
-        if len(there) > 1:
-            sets = ", ".join(name for name, folder in _SETS.items() if any(place.endswith(folder) for place in there))
-            return False, f"{root} holds several prepared sets, {', '.join(there)}: name one of {sets}"
+        if self._ambiguous:
+            return False, (
+                f"{self.data_root or paths.home() / 'data'} holds several prepared sets, {', '.join(self._ambiguous)}: "
+                f"name one by its folder (--data-root) or by its own name, {', '.join(_SETS)}"
+            )
         return super().available()
+
+    @property
+    def _ambiguous(self) -> list[str]:
+        """Places of several sets that the common name may mean; a set's own name takes the first of its places."""
+        root = self.data_root or paths.home() / "data"
+        there = [
+            name for name in (*self.folder_names, "") if all((root / name / part).exists() for (part,) in self.parts)
+        ]
+        return there if type(self) is Prepared and len(there) > 1 else []
 
     @cached_property
     def skeleton(self) -> Skeleton:
-        return self._kind[1]
+        return self._named_kind[1]
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self._kind[2]
+        return self._named_kind[2]
+
+    @property
+    def _named_kind(self) -> tuple[str, Skeleton, tuple[int, int]]:
+        """The set's kind by its name, without a look at the data, or else by its poses."""
+        return next((kind for kind in _KINDS.values() if kind[0] == self.name), None) or self._kind
 
     @cached_property
     def _kind(self) -> tuple[str, Skeleton, tuple[int, int]]:
-        examples = {len(joints): name for name, joints in self._poses.items()}
+        examples = {len(joints): name for name, joints in self._read_poses.items()}
         if len(examples) != 1 or not examples.keys() <= _KINDS.keys():
             found = some(f"{count} joints ({name})" for count, name in sorted(examples.items()))
             raise UserError(f"{self.part(_PICKLE)} has poses of {found}; all of 7, of 13 or of 18 are needed")
@@ -98,9 +112,16 @@ class Prepared(OnDisk):
             raise UserError(f"{self.folder} holds {kind[0]}, by its {len(kind[1])} joints; {self.name} was asked for")
         return kind
 
-    @cached_property
+    @property
     def _poses(self) -> dict[str, np.ndarray]:
-        """Joints by name, without `.jpg`."""
+        """Joints by name, without `.jpg`, of the set that was asked for."""
+        self._kind  # noqa: B018, raises UserError for another set
+        return self._read_poses
+
+    @cached_property
+    def _read_poses(self) -> dict[str, np.ndarray]:
+        if self._ambiguous:
+            raise UserError(self.available()[1])
         poses = load_poses(self.part(_PICKLE))
         if not poses:
             raise UserError(f"{self.part(_PICKLE)} holds no pose")
@@ -160,6 +181,8 @@ class Prepared(OnDisk):
         for part, pairs in self._pairs.items():
             if again := len(pairs) - len(set(pairs)):
                 yield f"{again:,} {part} pairs of {pair_split.FILE} repeat another; each is used once"
+            if alone := sum(reference == target for reference, target in pairs):
+                yield f"{alone:,} {part} pairs of {pair_split.FILE} are of a frame with itself; none is used"
 
     def counts(self) -> list[Count]:
         train, test = _PUBLISHED[self.skeleton.name]
@@ -174,21 +197,21 @@ class PreparedPenn(Prepared):
     """The prepared Penn Action."""
 
     name = "prepared-penn"
-    folder_names = ("Penn_Action", "prepared/Penn_Action")
+    folder_names = ("Penn_Action", "prepared/Penn_Action", "prepared")
 
 
 class PreparedBBC(Prepared):
     """The prepared BBC-Pose."""
 
     name = "prepared-bbc"
-    folder_names = ("bbcpose", "prepared/bbcpose")
+    folder_names = ("bbcpose", "prepared/bbcpose", "prepared")
 
 
 class PreparedMarket(Prepared):
     """The prepared Market-1501."""
 
     name = "prepared-market"
-    folder_names = ("market1501", "prepared/market1501")
+    folder_names = ("market1501", "prepared/market1501", "prepared")
 
 
 def frame_id(name: str) -> str:

@@ -27,7 +27,7 @@ TOP = "bbcpose"
 class BbcSize:
     """Frames of each video with tracked and (validation and test) with manual joints; videos are always 20."""
 
-    tracked_frames: int = field(default=40, metadata={"least": 4})
+    tracked_frames: int = field(default=40, metadata={"least": 8})
     manual_frames: int = field(default=12, metadata={"least": 3})
 
 

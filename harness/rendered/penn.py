@@ -26,8 +26,8 @@ class PennSize:
 
     train_videos: int = field(default=8, metadata={"least": 4})
     test_videos: int = field(default=4, metadata={"least": 2})
-    least_frames: int = field(default=26, metadata={"least": 8})
-    most_frames: int = field(default=40, metadata={"least": 12})
+    least_frames: int = field(default=26, metadata={"least": 16})
+    most_frames: int = field(default=40, metadata={"least": 20})
 
 
 SIZE = PennSize()

@@ -82,14 +82,21 @@ def comparisons(
 ) -> list[Comparison]:
     """The comparisons among `entries`, narrowed by name; `pairs` is the start of a pair list's hash, or `all`.
 
-    fingerprint: of the dataset, where its version (files, masks) is known.
+    fingerprint: the start of the dataset's, where only one version of it (files, masks) is wanted.
 
     Raises UserError when nothing is left (naming what there is), and when one name covers several pair lists and
     `pairs` does not say which, or several dataset fingerprints or protocol hashes, which no option mends.
     """
+    entries = list(entries)
+    versions: dict[Name, set[str]] = defaultdict(set)
+    for entry in entries:
+        versions[_name(entry.record)].add(entry.record.dataset_fingerprint)
+    chosen = _narrowed(entries, dataset, protocol, split, preset, pairs)
     if fingerprint is not None:
-        entries = [entry for entry in entries if entry.record.dataset_fingerprint == fingerprint]
-    chosen = _narrowed(list(entries), dataset, protocol, split, preset, pairs)
+        chosen = [entry for entry in chosen if entry.record.dataset_fingerprint.startswith(fingerprint)]
+        if not chosen:
+            there = {found[:SHORT_HASH] for known in versions.values() for found in known}
+            raise unknown("dataset fingerprint in the store", fingerprint, there)
     named: dict[Name, list[Entry]] = defaultdict(list)
     for entry in chosen:
         if entry.record.preset is not None:
@@ -111,6 +118,8 @@ def comparisons(
             footing = _footing(members[0].record)
             guests = [entry for entry in free if _footing(entry.record) == footing and entry not in members]
             suffix = f"-pairs-{pair_list_hash[:SHORT_HASH]}" if len(lists) > 1 else ""
+            if len(versions[name]) > 1:
+                suffix += f"-data-{members[0].record.dataset_fingerprint[:SHORT_HASH]}"
             found.extend(_by_budget(name, [*members, *guests], suffix))
     return found
 
@@ -128,10 +137,12 @@ def _narrowed(
         if value is None:
             continue
         there = {getattr(entry.record, field) for entry in entries} - {None}
-        if value not in there:
+        # a layout of several sets (prepared) means each of them
+        meant = {found for found in there if found == value or (field == "dataset" and found.startswith(f"{value}-"))}
+        if not meant:
             raise unknown(f"{field} in the store", value, there)
         # A row without a preset (a control) stands beside every preset.
-        entries = [entry for entry in entries if getattr(entry.record, field) in (value, None)]
+        entries = [entry for entry in entries if getattr(entry.record, field) in (*meant, None)]
     if pairs not in (None, ALL):
         there = {entry.record.pair_list_hash[:SHORT_HASH] for entry in entries}
         entries = [entry for entry in entries if entry.record.pair_list_hash.startswith(pairs)]
@@ -194,8 +205,12 @@ def _refuse_clash(name: Name, entries: Sequence[Entry]) -> None:
             raise UserError(
                 f"{len(versions)} {words} go under one name ({name}); their numbers never share a table:\n"
                 + "\n".join(lines)
-                + "\nMove the cells you do not want out of the store, "
-                "or run again into an empty one (`bench run --results DIR`)."
+                + (
+                    f"\nChoose one with `bench report --fingerprint {min(versions)[:SHORT_HASH]}`."
+                    if field == "dataset_fingerprint"
+                    else "\nMove the cells you do not want out of the store, "
+                    "or run again into an empty one (`bench run --results DIR`)."
+                )
             )
 
 
