@@ -15,7 +15,7 @@ import numpy as np
 
 from harness import paths
 from harness.keys import digest
-from harness.segmenter import Segmenter
+from harness.segmenter import Segmenter, Subject
 from mrnet import files
 from mrnet.skeletons import Skeleton
 
@@ -67,7 +67,7 @@ class MaskCache:
         if kept is not None:
             return kept
         image = decode()
-        found = self._segmenter.mask(image, joints, box, skeleton, image.shape[:2])
+        found = self._segmenter.mask(Subject(image, joints, box, skeleton, image.shape[:2]))
         files.write_bytes(path, _encoded(found))
         return found
 

@@ -17,7 +17,7 @@ import numpy as np
 from harness import boxes
 from harness.arithmetic import exact_float32
 from harness.body_mask import middle, named_points
-from harness.segmenter import SEGMENTERS, Segmenter
+from harness.segmenter import SEGMENTERS, Segmenter, Subject
 from harness.weights import WeightStore
 from mrnet.skeletons import Skeleton
 
@@ -83,18 +83,10 @@ class MaskRCNN(Segmenter):
         super().__init__(provenance)
         self._weights, self._lock = weights, threading.Lock()
 
-    def mask(
-        self,
-        image: np.ndarray | None,
-        joints: np.ndarray,
-        box: np.ndarray,
-        skeleton: Skeleton,
-        size_px: tuple[int, int],
-    ) -> np.ndarray:
-        _check(image, size_px)
-        persons = self.persons(image)
-        chosen = choose(persons, joints, box)
-        return np.zeros(size_px, dtype=np.uint8) if chosen is None else persons[chosen].astype(np.uint8)
+    def mask(self, subject: Subject) -> np.ndarray:
+        persons = self.persons(_seen(subject))
+        chosen = choose(persons, subject.joints, subject.box)
+        return np.zeros(subject.size_px, dtype=np.uint8) if chosen is None else persons[chosen].astype(np.uint8)
 
     def persons(self, image: np.ndarray) -> np.ndarray:
         """(N, H, W) bool: the masks of the persons found on an (H, W, 3) uint8 RGB image, surest first."""
@@ -188,19 +180,12 @@ class BlazePose(Segmenter):
         super().__init__(provenance)
         self._weights, self._lock = weights, threading.Lock()
 
-    def mask(
-        self,
-        image: np.ndarray | None,
-        joints: np.ndarray,
-        box: np.ndarray,
-        skeleton: Skeleton,
-        size_px: tuple[int, int],
-    ) -> np.ndarray:
+    def mask(self, subject: Subject) -> np.ndarray:
         from PIL import Image
 
-        _check(image, size_px)
-        whole = boxes.whole(box[:2], box[2:], size_px)
-        region = Region.around(whole, quarter_turns(joints, skeleton))
+        image, size_px = _seen(subject), subject.size_px
+        whole = boxes.whole(subject.box[:2], subject.box[2:], size_px)
+        region = Region.around(whole, quarter_turns(subject.joints, subject.skeleton))
         side = (_BLAZEPOSE_SIDE_PX, _BLAZEPOSE_SIDE_PX)
         part = Image.fromarray(region.cut(image)).resize(side, Image.Resampling.BILINEAR)
         presence, logits = self._run(np.asarray(part, dtype=np.float32) / np.iinfo(np.uint8).max)
@@ -234,8 +219,10 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
-def _check(image: np.ndarray | None, size_px: tuple[int, int]) -> None:
-    """A picture of the size that joints and box refer to."""
-    if image is None or image.shape != (*size_px, 3) or image.dtype != np.uint8:
+def _seen(subject: Subject) -> np.ndarray:
+    """The picture, (H, W, 3) uint8, of the size that joints and box refer to; ValueError for none or another."""
+    image = subject.image
+    if image is None or image.shape != (*subject.size_px, 3) or image.dtype != np.uint8:
         found = None if image is None else (image.shape, image.dtype)
-        raise ValueError(f"expected an image of {tuple(size_px)}, (H, W, 3) uint8, got {found}")
+        raise ValueError(f"expected an image of {tuple(subject.size_px)}, (H, W, 3) uint8, got {found}")
+    return image

@@ -21,11 +21,10 @@ import numpy as np
 
 from harness import boxes
 from harness.body_mask import mask_of_joints
-from harness.segmenter import SEGMENTERS, Segmenter, SegmenterCard, card, provenance
+from harness.segmenter import SEGMENTERS, Segmenter, SegmenterCard, Subject, card, provenance
 from harness.weights import WeightStore
-from mrnet.skeletons import Skeleton
 
-__all__ = ["SEGMENTERS", "Segmenter", "SegmenterCard", "build", "card", "provenance"]
+__all__ = ["SEGMENTERS", "Segmenter", "SegmenterCard", "Subject", "build", "card", "provenance"]
 
 
 class Joints(Segmenter):
@@ -33,15 +32,8 @@ class Joints(Segmenter):
 
     card = SEGMENTERS["joints"]
 
-    def mask(
-        self,
-        image: np.ndarray | None,
-        joints: np.ndarray,
-        box: np.ndarray,
-        skeleton: Skeleton,
-        size_px: tuple[int, int],
-    ) -> np.ndarray:
-        return mask_of_joints(joints, skeleton, size_px)
+    def mask(self, subject: Subject) -> np.ndarray:
+        return mask_of_joints(subject.joints, subject.skeleton, subject.size_px)
 
 
 class Keypoint(Segmenter):
@@ -49,20 +41,13 @@ class Keypoint(Segmenter):
 
     card = SEGMENTERS["keypoint"]
 
-    def mask(
-        self,
-        image: np.ndarray | None,
-        joints: np.ndarray,
-        box: np.ndarray,
-        skeleton: Skeleton,
-        size_px: tuple[int, int],
-    ) -> np.ndarray:
+    def mask(self, subject: Subject) -> np.ndarray:
         import torch
 
         from methods.encoding import keypoint_mask
 
-        pose = torch.from_numpy(np.asarray(joints, dtype=np.float32)[None])
-        return keypoint_mask(pose, skeleton, tuple(size_px))[0, 0].numpy().astype(np.uint8)
+        pose = torch.from_numpy(np.asarray(subject.joints, dtype=np.float32)[None])
+        return keypoint_mask(pose, subject.skeleton, tuple(subject.size_px))[0, 0].numpy().astype(np.uint8)
 
 
 class Box(Segmenter):
@@ -70,16 +55,9 @@ class Box(Segmenter):
 
     card = SEGMENTERS["box"]
 
-    def mask(
-        self,
-        image: np.ndarray | None,
-        joints: np.ndarray,
-        box: np.ndarray,
-        skeleton: Skeleton,
-        size_px: tuple[int, int],
-    ) -> np.ndarray:
-        left, top, right, bottom = boxes.whole(box[:2], box[2:], size_px).astype(int)
-        filled = np.zeros(size_px, dtype=np.uint8)
+    def mask(self, subject: Subject) -> np.ndarray:
+        left, top, right, bottom = boxes.whole(subject.box[:2], subject.box[2:], subject.size_px).astype(int)
+        filled = np.zeros(subject.size_px, dtype=np.uint8)
         filled[top:bottom, left:right] = 1
         return filled
 

@@ -46,6 +46,21 @@ SEGMENTERS: dict[str, SegmenterCard] = {card.name: card for card in _CARDS}
 """Every segmenter's card by its name."""
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A person on a picture of (height, width) pixels, as annotated.
+
+    image: (H, W, 3) uint8 RGB of `size_px`; None only where the segmenter's card says that it is not seen.
+    joints: (J, 2), (x, y) in its pixels, 0-based pixel centres, NaN = missing. box: (4,) xyxy, end-exclusive.
+    """
+
+    image: np.ndarray | None
+    joints: np.ndarray
+    box: np.ndarray
+    skeleton: Skeleton
+    size_px: tuple[int, int]
+
+
 class Segmenter(ABC):
     """Gives a picture's person a mask.
 
@@ -58,18 +73,9 @@ class Segmenter(ABC):
         self.provenance = provenance
 
     @abstractmethod
-    def mask(
-        self,
-        image: np.ndarray | None,
-        joints: np.ndarray,
-        box: np.ndarray,
-        skeleton: Skeleton,
-        size_px: tuple[int, int],
-    ) -> np.ndarray:
+    def mask(self, subject: Subject) -> np.ndarray:
         """(H, W) uint8 in {0, 1}: 1 where the person is; all 0 where none was found, which the caller reports.
 
-        image: (H, W, 3) uint8 RGB of `size_px`; None only where the card says that it is not seen. joints: (J, 2),
-        (x, y) in its pixels, 0-based pixel centres, NaN = missing. box: (4,) xyxy, end-exclusive. size_px: (H, W).
         May be called from several threads.
         """
 

@@ -160,11 +160,11 @@ def test_segment_makes_each_mask_once(drawn, monkeypatch):
     class Seeing(segmentation.Box):
         card = segmenter.SegmenterCard("seeing", "a box, as if it saw", 1, sees_image=True)
 
-        def mask(self, image, joints, box, skeleton, size_px):
-            made.append(image.shape)
+        def mask(self, subject):
+            made.append(subject.image.shape)
             if len(made) == 4:
                 raise KeyboardInterrupt
-            return super().mask(image, joints, box, skeleton, size_px)
+            return super().mask(subject)
 
     monkeypatch.setitem(segmenter.SEGMENTERS, "seeing", Seeing.card)
     monkeypatch.setattr("harness.datasets.decoding.build_segmenter", lambda name, weights: Seeing({"segmenter": name}))

@@ -28,14 +28,14 @@ class Counting(Segmenter):
         super().__init__({"segmenter": "counting", "version": 1, "assets": {"made": "a" * 64}, **provenance})
         self.asked = 0
 
-    def mask(self, image, joints, box, skeleton, size_px):
+    def mask(self, subject):
         self.asked += 1
-        assert image.shape == (*size_px, 3)
-        return (image[..., 0] > 127).astype(np.uint8)
+        assert subject.image.shape == (*subject.size_px, 3)
+        return (subject.image[..., 0] > 127).astype(np.uint8)
 
 
 class Broken(Counting):
-    def mask(self, image, joints, box, skeleton, size_px):
+    def mask(self, subject):
         raise KeyboardInterrupt
 
 

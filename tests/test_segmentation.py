@@ -16,6 +16,7 @@ from harness.assets import ASSETS
 from harness.body_mask import mask_of_joints, named_points
 from harness.errors import UserError
 from harness.neural_masks import Region, choose, quarter_turns
+from harness.segmenter import Subject
 from harness.weights import WeightStore
 from methods.encoding import keypoint_mask
 from mrnet.skeletons import BBC7, COCO17, FOOTAGE18, OPENPOSE18, PENN13, Skeleton
@@ -99,13 +100,13 @@ def test_cards_are_read_without_torch():
 
 def test_the_joints_segmenter_draws_the_body(store):
     joints = np.random.default_rng(0).uniform(5, 40, (13, 2))
-    found = segmentation.build("joints", store).mask(None, joints, np.zeros(4), PENN13, SIZE_PX)
+    found = segmentation.build("joints", store).mask(Subject(None, joints, np.zeros(4), PENN13, SIZE_PX))
     assert np.array_equal(found, mask_of_joints(joints, PENN13, SIZE_PX)) and found.any()
 
 
 def test_the_box_segmenter_fills_whole_pixels_of_the_frame(store):
     box = segmentation.build("box", store)
-    found = box.mask(None, np.zeros((13, 2)), np.array([10.2, -3, 20.5, 8]), PENN13, SIZE_PX)
+    found = box.mask(Subject(None, np.zeros((13, 2)), np.array([10.2, -3, 20.5, 8]), PENN13, SIZE_PX))
     assert found.dtype == np.uint8 and found.shape == SIZE_PX and found.sum() == 11 * 8
     assert found[:8, 10:21].all()
 
@@ -113,7 +114,7 @@ def test_the_box_segmenter_fills_whole_pixels_of_the_frame(store):
 def test_the_keypoint_segmenter_gives_the_fields_mask(store):
     joints = np.full((13, 2), np.nan, dtype=np.float32)
     joints[PENN13.joints.index("left_elbow")], joints[PENN13.joints.index("left_wrist")] = (10, 20), (30, 20)
-    found = segmentation.build("keypoint", store).mask(None, joints, np.zeros(4), PENN13, SIZE_PX)
+    found = segmentation.build("keypoint", store).mask(Subject(None, joints, np.zeros(4), PENN13, SIZE_PX))
     assert found.dtype == np.uint8 and found.shape == SIZE_PX and set(np.unique(found)) == {0, 1}
     assert found[20, 10:31].all() and not found[40:].any()
     expected = keypoint_mask(torch.from_numpy(joints[None]), PENN13, SIZE_PX)
@@ -275,17 +276,17 @@ def test_mask_rcnn_finds_persons_and_nothing_else(empty_home, tmp_path, monkeypa
     person = small_mask_rcnn(made_weights(tmp_path, monkeypatch, category=1))
     seen = person.persons(image)
     assert seen.dtype == bool and seen.shape[1:] == SIZE_PX and len(seen) > 1
-    found = person.mask(image, joints, NO_BOX, PENN13, SIZE_PX)
+    found = person.mask(Subject(image, joints, NO_BOX, PENN13, SIZE_PX))
     assert found.dtype == np.uint8 and np.array_equal(found, seen[choose(seen, joints, NO_BOX)])
     assert found[20, 20] or found[40, 24]
-    assert np.array_equal(person.mask(image, joints, NO_BOX, PENN13, SIZE_PX), found)
+    assert np.array_equal(person.mask(Subject(image, joints, NO_BOX, PENN13, SIZE_PX)), found)
     with pytest.raises(ValueError, match="expected an image"):
-        person.mask(None, joints, NO_BOX, PENN13, SIZE_PX)
+        person.mask(Subject(None, joints, NO_BOX, PENN13, SIZE_PX))
     with pytest.raises(ValueError, match="expected an image"):
-        person.mask(image, joints, NO_BOX, PENN13, (32, 32))
+        person.mask(Subject(image, joints, NO_BOX, PENN13, (32, 32)))
 
     bicycle = small_mask_rcnn(made_weights(tmp_path, monkeypatch, category=2))
-    empty = bicycle.mask(image, joints, NO_BOX, PENN13, SIZE_PX)
+    empty = bicycle.mask(Subject(image, joints, NO_BOX, PENN13, SIZE_PX))
     assert empty.shape == SIZE_PX and empty.dtype == np.uint8 and not empty.any()
     assert bicycle.provenance["assets"] != person.provenance["assets"]
 
@@ -348,7 +349,7 @@ def test_a_lying_body_is_shown_upright(store, monkeypatch):
         return 0.9, np.where(part[..., 0] > 0.5, 5, -5).astype(np.float32)
 
     monkeypatch.setattr(segmenter, "_run", run)
-    found = segmenter.mask(image, joints, np.array([8, 24, 40, 40]), PENN13, SIZE_PX)
+    found = segmenter.mask(Subject(image, joints, np.array([8, 24, 40, 40]), PENN13, SIZE_PX))
     assert shown[0].shape == (256, 256, 3) and shown[0].dtype == np.float32 and shown[0].max() == 1
     rows, columns = np.nonzero(shown[0][..., 0] > 0.5)
     assert rows.mean() < 100 and abs(columns.mean() - 127.5) < 10
@@ -361,7 +362,7 @@ def test_blazepose_meets_the_annotated_masks(footage, blazepose):
     overlaps = []
     for row in range(0, len(frames.ids), 25):
         image, joints, box = frames.images[row], frames.joints[row], frames.boxes[row]
-        found = blazepose.mask(image, joints, box, FOOTAGE18, (128, 128))
+        found = blazepose.mask(Subject(image, joints, box, FOOTAGE18, (128, 128)))
         assert found.dtype == np.uint8
         overlaps.append(overlap(found, frames.masks[row]))
     assert np.mean(overlaps) > 0.88 and min(overlaps) > 0.6
@@ -369,7 +370,7 @@ def test_blazepose_meets_the_annotated_masks(footage, blazepose):
 
 def test_blazepose_finds_nobody_in_noise(blazepose):
     noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
-    found = blazepose.mask(noise, np.full((13, 2), np.nan), np.array([30, 10, 60, 80]), PENN13, (90, 120))
+    found = blazepose.mask(Subject(noise, np.full((13, 2), np.nan), np.array([30, 10, 60, 80]), PENN13, (90, 120)))
     assert found.shape == (90, 120) and not found.any()
 
 
@@ -380,7 +381,7 @@ def test_blazepose_may_be_called_from_several_threads(footage, blazepose):
 
     def work(row, key):
         arguments = frames.images[row], frames.joints[row], frames.boxes[row]
-        found[key] = blazepose.mask(*arguments, FOOTAGE18, (128, 128))
+        found[key] = blazepose.mask(Subject(*arguments, FOOTAGE18, (128, 128)))
 
     threads = [Thread(target=work, args=(row, (row, turn))) for turn in range(2) for row in rows]
     for thread in threads:

@@ -18,7 +18,7 @@ from harness.datasets.index import FrameIndex
 from harness.errors import UserError, lines
 from harness.mask_cache import MaskCache
 from harness.progress import track
-from harness.segmentation import SEGMENTERS, Segmenter
+from harness.segmentation import SEGMENTERS, Segmenter, Subject
 from harness.segmentation import build as build_segmenter
 from harness.weights import WeightStore
 from methods.card import DatasetInfo
@@ -77,7 +77,7 @@ class _Drawn(MaskMaker):
         self._segmenter, self._skeleton = segmenter, skeleton
 
     def mask(self, source: SourceFrame, joints: np.ndarray, box: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-        return self._segmenter.mask(None, joints, box, self._skeleton, size_px)
+        return self._segmenter.mask(Subject(None, joints, box, self._skeleton, size_px))
 
 
 class Seen(MaskMaker):
