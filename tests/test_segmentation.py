@@ -144,6 +144,22 @@ def test_a_body_without_hips_may_lack_any_joint(missing):
     assert mask_of_joints(joints, BBC7, SIZE_PX).any()
 
 
+@pytest.mark.parametrize("seen", ["left_ear", "right_ear", "nose"])
+def test_a_head_seen_from_a_side_is_drawn_near_the_bodys_axis(seen):
+    """One ear lies beside the head's middle: the disc around it would miss half of the head."""
+    where = {"left_shoulder": (38, 30), "right_shoulder": (26, 30), "left_hip": (36, 50), "right_hip": (28, 50)}
+    where[seen] = {"left_ear": (36, 20), "right_ear": (28, 20), "nose": (35, 20)}[seen]
+    joints = np.full((18, 2), np.nan)
+    for name, point in where.items():
+        joints[OPENPOSE18.joints.index(name)] = point
+    head = named_points(joints, OPENPOSE18)["head"]
+    assert np.allclose(head, ((where[seen][0] + 32) / 2, 20)), "halfway to the axis x = 32"
+    lying = named_points(joints[:, ::-1], OPENPOSE18)["head"]
+    assert np.allclose(lying, head[::-1]), "whatever way the body points"
+    rows, columns = np.nonzero(mask_of_joints(joints, OPENPOSE18, SIZE_PX)[:18])
+    assert abs(columns.mean() - 32) < abs(where[seen][0] - 32)
+
+
 @pytest.mark.parametrize(
     ("points", "head"),
     [
