@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import controls, images, paths, recording, specs, store
+from harness import controls, given_weights, images, paths, recording, specs, store
 from harness.arithmetic import mapped_exactly
 from harness.errors import CellFailed, UserError, some
 from harness.pairs import PairData, PairList
@@ -78,7 +78,9 @@ class _OneForEachThread(threading.local):
 
 def _method(results: store.Store, spec: CellSpec, data: PairData) -> Method:
     method = registry.build(spec.method, data.info, spec.parameters)
-    if spec.training_key is not None:
+    if spec.given is not None:
+        given_weights.load(method, spec.given)
+    elif spec.training_key is not None:
         method.load(results.model_folder(spec.method, spec.training_key))
     return method
 

@@ -76,6 +76,19 @@ def source_key(
     )
 
 
+def given_key(*, method: str, card_version: int, parameters: Mapping[str, Any], weights_sha256: str) -> str:
+    """Stands for the training key where weights are given in a file."""
+    return digest(
+        {
+            "kind": "given",
+            "method": method,
+            "card_version": card_version,
+            "parameters": dict(parameters),
+            "weights_sha256": weights_sha256,
+        }
+    )
+
+
 def cell_key(
     *,
     source: str,
@@ -88,8 +101,8 @@ def cell_key(
 ) -> str:
     """Key of a cell's images.
 
-    source: the training or source key. preset: the name under which trained rows are compared, null for untrained ones,
-    which stand beside every preset.
+    source: the training, source or given key. preset: the name under which trained rows are compared, null for what is
+    not trained here, which stands beside every preset.
     """
     return digest(
         {

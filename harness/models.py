@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import datasets, resolve, store
+from harness import datasets, given_weights, resolve, store
 from harness.errors import UserError, unknown
 from harness.presets import load_preset
 from harness.specs import TrainingSpec, dataset_of, read_spec
@@ -44,14 +43,16 @@ def load_method(
                 "--preset and --set out"
             )
         return _of_training(name, folder, plugins)
-    card = _card(name)
+    card = card_of(name)
     if weights is None and card.learns:
         raise UserError(f"{name} learns: give its training's folder or a file with --weights. {_there(name, results)}")
     if setting.dataset is None or setting.preset is None:
         what = f"{weights} is a bare file of weights" if weights else f"{name} has no training"
         raise UserError(f"{what}: say with --dataset whose joints and with --preset at which size it works")
-    method = _of_setting(card, setting)
-    return method if weights is None else _with_file(method, Path(weights))
+    method = of_setting(card, setting)
+    if weights is not None:
+        given_weights.load_file(method, Path(weights))
+    return method
 
 
 def _of_training(name: str, folder: Path, plugins: Sequence[Path]) -> Method:
@@ -60,17 +61,20 @@ def _of_training(name: str, folder: Path, plugins: Sequence[Path]) -> Method:
         resolve.load_plugins(tuple(map(Path, spec.plugins)))
     if spec.method != name:
         raise UserError(f"{folder} holds a training of {spec.method}, --method says {name}")
-    card = _card(name)
+    card = card_of(name)
     if spec.card_version != card.version:
         raise UserError(
             f"{folder} was trained with version {spec.card_version} of {name}, this is version {card.version}: "
             "the same weights would give other images. Train again"
         )
     info = dataset_of(spec).info(spec.size_px)
-    return _loaded(_built(card, info, spec.parameters), folder, folder)
+    method = _built(card, info, spec.parameters)
+    given_weights.load_folder(method, folder, folder)
+    return method
 
 
-def _of_setting(card: MethodCard, setting: Setting) -> Method:
+def of_setting(card: MethodCard, setting: Setting) -> Method:
+    """The method as it is built for a dataset and a preset. UserError where it does not support them."""
     dataset = datasets.get(setting.dataset)
     preset = resolve.fitted(load_preset(setting.preset, setting.overrides), dataset)
     info = dataset.info(preset.size_px)
@@ -80,13 +84,8 @@ def _of_setting(card: MethodCard, setting: Setting) -> Method:
     return _built(card, info, resolve.parameters_of(card, preset))
 
 
-def _with_file(method: Method, weights: Path) -> Method:
-    with tempfile.TemporaryDirectory(prefix="bench-weights-") as temporary:
-        (Path(temporary) / MODEL).symlink_to(weights.absolute())
-        return _loaded(method, Path(temporary), weights)
-
-
-def _card(name: str) -> MethodCard:
+def card_of(name: str) -> MethodCard:
+    """The method's card. UserError with did-you-mean for an unknown one."""
     cards = registry.cards()
     if name not in cards:
         raise unknown("method", name, cards)
@@ -127,13 +126,3 @@ def _finished(folder: Path) -> TrainingSpec:
     if not (folder / store.DONE).is_file():
         raise UserError(f"the training in {folder} is not finished: the same `bench run` goes on with it")
     return spec
-
-
-def _loaded(method: Method, folder: Path, where: Path) -> Method:
-    try:
-        method.load(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        # a bare file is read through a link in a temporary folder, which means nothing to the user
-        text = str(error).replace(str(folder / MODEL), str(where))
-        raise UserError(f"{where} does not hold weights of {method.card.name} that fit: {text}") from error
-    return method

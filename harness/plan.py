@@ -27,7 +27,7 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What the user asked for. Paths may be relative; None takes the default."""
+    """What the user asked for. Paths may be relative; None takes the default. weights: `METHOD=FILE` words."""
 
     methods: tuple[str, ...]
     dataset: str
@@ -37,6 +37,7 @@ class RunRequest:
     protocol: str = "offline-v1"
     pairs: Path | None = None
     limit: int | None = None
+    weights: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()
     data_root: Path | None = None
@@ -77,6 +78,8 @@ class Cell:
 
     @property
     def label(self) -> str:
+        if self.spec and self.spec.given:
+            return f"{self.method} with {Path(self.spec.given.file).name}"
         return self.method if self.seed is None else f"{self.method} seed {self.seed}"
 
 

@@ -20,7 +20,9 @@ class Schedule(Strict):
     batch_size: int = Field(ge=1, description="pairs a step")
     learning_rate: float = Field(gt=0)
     warmup_steps: int = Field(0, ge=0, description="linear warm-up of the learning rate")
-    decay: Literal["constant", "cosine"] = "constant"
+    decay: Literal["constant", "cosine", "linear"] = "constant"
+    hold_steps: int = Field(0, ge=0, description="linear decay: steps at full rate")
+    stair_steps: int = Field(1, ge=1, description="linear decay: steps between two changes of the rate")
     weight_decay: float = Field(0.0, ge=0)
     checkpoint_every: int = Field(100, ge=1, description="steps between checkpoints")
 
@@ -33,6 +35,9 @@ class MethodPreset(Strict):
 
     parameters: dict[str, object] = Field(default_factory=dict, description="overrides of the card's parameters")
     schedule: Schedule | None = Field(None, description="needed by a method that learns")
+    settled: bool = Field(
+        True, description="false: does not train to a stable state at this budget; its rows are set apart, not ranked"
+    )
     seconds_per_step: float | None = Field(None, gt=0, description="estimate: training, two CPU cores")
     seconds_per_image: float | None = Field(None, gt=0, description="estimate: synthesis, two CPU cores")
 

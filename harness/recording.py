@@ -110,6 +110,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         target_box_source=spec.box_source,
         budget=budget,
         training_key=spec.training_key,
+        given_weights=spec.given.sha256 if spec.given else None,
         cell_key=spec.key,
         score_key=spec.score_key,
         git=spec.git,
@@ -121,5 +122,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         command=spec.command,
         privileged=spec.privileged,
         ranked=spec.ranked,
+        settled=spec.settled,
+        origin=spec.given.origin if spec.given else "ours",
         created=provenance.now(),
     )

@@ -89,7 +89,7 @@ class Measurement(_Plain):
     threads: int = Field(description="CPU threads")
     durations_s: dict[str, float] = Field(description="wall-clock seconds of each stage: train, synthesize, score")
     command: str = Field(description="the command line")
-    origin: str = Field("ours", description="`ours`, `released weights` or `unverified images`")
+    origin: str = Field("ours", description="`ours`, `released weights`, `weights from a file` or `unverified images`")
     created: str = Field(description="UTC time, ISO 8601")
 
     def write(self, path: Path) -> None:
@@ -123,11 +123,15 @@ class Record(Measurement):
     )
     budget: Budget | None = Field(description="what training cost; null where nothing was trained")
     training_key: str | None = Field(None, description="key of the trained model; null where nothing was trained")
+    given_weights: str | None = Field(None, description="SHA-256 of the file of weights used in place of a training")
     cell_key: str = Field(description="key of the cell's images")
     score_key: str = Field(description="key of the cell's scores")
     dtype: str = Field(description="precision of training: `fp32` or `bf16`")
     privileged: bool = Field(description="made from the target: a ceiling, never ranked")
     ranked: bool = Field(description="whether the row may be ranked; false for smoke presets and privileged rows")
+    settled: bool = Field(
+        True, description="false where the preset says that the method does not train to a stable state at its budget"
+    )
 
 
 class FolderRecord(Measurement):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from harness import datasets, keys, provenance, store
+from harness import datasets, given_weights, keys, provenance, store
 from harness.assets import asset
 from harness.controls import CONTROL_CARDS, USES_TRAINING_FRAMES
 from harness.datasets.base import Dataset
@@ -149,6 +149,7 @@ class _Resolver:
         self._plan = plan
         self._fingerprint = plan.dataset.fingerprint(plan.preset.size_px)
         self._always = plan.request.policy == "always"
+        self._given = given_weights.parse(plan.request.weights, plan.request.methods)
         self._leakage = tuple(Leakage(**asdict(shared)) for shared in plan.overlaps())
         self._common = {
             "plugins": tuple(str(path.absolute()) for path in plan.request.plugins),
@@ -164,7 +165,10 @@ class _Resolver:
 
     def cells(self, card: MethodCard) -> list[Cell]:
         """One cell a seed of a method that learns; one of any other."""
-        seeds = tuple(dict.fromkeys(self._plan.request.seeds)) if card.learns else (None,)
+        trains = card.learns and card.name not in self._given
+        if card.name in self._given and not card.learns:
+            raise UserError(f"--weights names a file for {card.name}, which does not learn")
+        seeds = tuple(dict.fromkeys(self._plan.request.seeds)) if trains else (None,)
         if not card.seeded:
             seeds = seeds[:1]
         fits, reason = supports(card, self._plan.info)
@@ -208,7 +212,7 @@ class _Resolver:
         return Training(spec, folder, Status.CACHED if done else Status.TO_DO)
 
     def _cell(self, card: MethodCard, seed: int | None) -> Cell:
-        training = self._training(card, seed) if card.learns else None
+        training = None if seed is None else self._training(card, seed)
         spec = self._cell_spec(card, training)
         folder = self._plan.results.cell_folder(self._plan.dataset.name, card.name, spec.key)
         stages = self._stages(folder, spec)
@@ -226,14 +230,15 @@ class _Resolver:
         plan = self._plan
         looks = training is not None or card.name in USES_TRAINING_FRAMES
         seen = plan.train.hash if looks else None
-        parameters = training.spec.parameters if training else parameters_of(card, plan.preset)
-        source = (
-            training.spec.key
-            if training
-            else keys.source_key(
-                method=card.name, card_version=card.version, parameters=parameters, train_pair_list_hash=seen
-            )
-        )
+        given, entry = self._given.get(card.name), plan.preset.methods.get(card.name)
+        parameters = parameters_of(card, plan.preset)
+        identity = {"method": card.name, "card_version": card.version, "parameters": parameters}
+        if training:
+            source = training.spec.key
+        elif given:
+            source = keys.given_key(**identity, weights_sha256=given.sha256)
+        else:
+            source = keys.source_key(**identity, train_pair_list_hash=seen)
         key = keys.cell_key(
             source=source,
             dataset=plan.dataset.name,
@@ -255,9 +260,11 @@ class _Resolver:
             title=card.title,
             privileged=card.privileged,
             training_key=training.spec.key if training else None,
+            given=given,
             preset=plan.preset.name if training else None,
             overrides=plan.request.overrides if training else (),
             ranked=not card.privileged and (plan.preset.ranked or training is None),
+            settled=training is None or entry is None or entry.settled,
             seed=training.spec.seed if training else None,
             precision=plan.preset.precision if training else "fp32",
             protocol=str(Path(plan.request.protocol).absolute()) if path_given else plan.request.protocol,

@@ -43,6 +43,14 @@ class _Common(Strict):
         return path
 
 
+class Given(Strict):
+    """Weights that were not trained here. origin: what the record says of them."""
+
+    file: str
+    sha256: str
+    origin: str
+
+
 class TrainingSpec(_Common):
     """A training. assets: SHA-256 of the pretrained assets it uses, by name."""
 
@@ -59,6 +67,8 @@ class CellSpec(_Common):
     """A cell under one protocol.
 
     training_key: of the model it uses, null where nothing is trained; preset and seed: null likewise.
+    given: the file of weights it uses in place of a training. settled: false where the preset says that the method
+    does not train to a stable state at its budget.
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
     assets: SHA-256 of all pretrained assets, of masks, training and scoring.
     train_pair_list_hash: of the training pairs that the model or the control saw, if any.
@@ -71,9 +81,11 @@ class CellSpec(_Common):
     title: str
     privileged: bool
     training_key: str | None
+    given: Given | None = None
     preset: str | None
     overrides: tuple[str, ...]
     ranked: bool
+    settled: bool = True
     seed: int | None
     precision: Literal["auto", "bf16", "fp32"]
     protocol: str

@@ -93,8 +93,9 @@ class TrainingSchedule:
     """How long and how fast a method trains.
 
     steps: optimiser steps. batch_size: pairs a step. warmup_steps: linear warm-up of the learning rate.
-    decay: `constant` or `cosine` (to zero at the last step). weight_decay: L2 term added to the gradient.
-    checkpoint_every: steps between checkpoints.
+    decay: `constant`, `cosine` (to zero at the last step) or `linear`: full for `hold_steps`, then down to zero in the
+    last stair, in stairs of `stair_steps` (an epoch's, where a release changes its rate once an epoch).
+    weight_decay: L2 term added to the gradient. checkpoint_every: steps between checkpoints.
     """
 
     steps: int
@@ -102,6 +103,8 @@ class TrainingSchedule:
     learning_rate: float
     warmup_steps: int = 0
     decay: str = "constant"
+    hold_steps: int = 0
+    stair_steps: int = 1
     weight_decay: float = 0.0
     checkpoint_every: int = 100
 
@@ -157,3 +160,7 @@ class Method(ABC):
 
     def load(self, folder: Path) -> None:
         """Strictly restore what `save` wrote."""
+
+    def load_released(self, path: Path) -> None:
+        """Strictly fill the method from a checkpoint file of its authors; ValueError for one that does not fit."""
+        raise ValueError(f"no released weights of {self.card.name} are known")

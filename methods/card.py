@@ -37,6 +37,8 @@ class MethodCard:
     reduced: overrides of parameters that make the method small, for `bench check`.
     weight_parameters: names of parameters whose value names a pretrained asset that `fit` needs (empty value: none).
     size_multiple, min_size_px: both image sides must be divisible by the first and not below the second.
+    halves_to_px: where the network halves images down to this height, the height must be it times a power of two, and
+    the width divisible by that power.
     needs_joints: joints without which the method cannot work; one that can be derived (`mrnet.skeletons`) does.
     privileged: the output is made from the target, so the row is a ceiling and is never ranked.
     """
@@ -56,6 +58,7 @@ class MethodCard:
     needs_masks: bool = False
     size_multiple: int = 1
     min_size_px: int = 1
+    halves_to_px: int | None = None
     needs_joints: tuple[str, ...] = ()
     privileged: bool = False
 
@@ -67,6 +70,12 @@ class MethodCard:
     def assets(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
         """Names of the pretrained assets that training with these parameters needs."""
         return tuple(str(parameters[name]) for name in self.weight_parameters if parameters.get(name))
+
+
+def _halves_to(least_px: int, size_px: tuple[int, int]) -> bool:
+    height, width = size_px
+    halvings = height // least_px
+    return halvings & (halvings - 1) == 0 and height == halvings * least_px and width % halvings == 0
 
 
 def supports(card: MethodCard, info: DatasetInfo) -> tuple[bool, str]:
@@ -81,6 +90,13 @@ def supports(card: MethodCard, info: DatasetInfo) -> tuple[bool, str]:
         return (
             False,
             f"{card.name} needs sides of at least {card.min_size_px} px; {info.name} is {height}×{width}",
+        )
+    if card.halves_to_px and not _halves_to(card.halves_to_px, info.size_px):
+        return (
+            False,
+            f"{card.name} halves images until they are {card.halves_to_px} px high, so it needs a height of "
+            f"{card.halves_to_px} times a power of two and a width divisible by that power; {info.name} is "
+            f"{height}×{width}",
         )
     lacking = [name for name in card.needs_joints if name not in obtainable(info.skeleton)]
     if lacking:

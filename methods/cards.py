@@ -6,13 +6,15 @@ from types import MappingProxyType
 
 from methods.card import MethodCard
 
+_OURS = "MIT (this re-implementation)"
+
 MRNET = MethodCard(
     name="mrnet",
     title="MR-Net",
     summary="Pose, foreground and background encoders, one decoder, iterative refinement, RoI perceptual loss.",
     paper="Xu et al., Pose-Guided Person Image Synthesis in the Non-Iconic Views, IEEE TIP 2020",
     year=2020,
-    licence="MIT (this re-implementation)",
+    licence=_OURS,
     version=1,
     parameters=MappingProxyType(
         {
@@ -30,5 +32,122 @@ MRNET = MethodCard(
     weight_parameters=("perceptual_network",),
     needs_masks=True,
     size_multiple=16,
+    min_size_px=32,
+)
+
+PG2 = MethodCard(
+    name="pg2",
+    title="PG²",
+    summary="Two stages: a coarse image through a bottleneck, then a difference map that a discriminator sharpens.",
+    paper="Ma et al., Pose Guided Person Image Generation, NIPS 2017",
+    year=2017,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "variant": "market",  # `market` or `fashion`: skips of stage 2 and what the discriminator's batch holds
+            "width": 128,  # channels of the first layers; the discriminator has half as many
+            "stage1_steps": 22000,  # of the schedule's steps, those that train stage 1 alone
+            "lambda_l1": 10.0,  # weight of the pose-mask L1 in stage 2; 50 for DeepFashion
+            "flip": True,  # training pairs mirrored by the toss of a coin
+        }
+    ),
+    reduced=MappingProxyType({"width": 4, "stage1_steps": 2}),
+    halves_to_px=8,
+    min_size_px=32,
+)
+
+PN_GAN = MethodCard(
+    name="pn_gan",
+    title="PN-GAN",
+    summary="Residual generator on the reference and a drawn skeleton, unconditional patch discriminator.",
+    paper="Qian et al., Pose-Normalized Image Generation for Person Re-identification, ECCV 2018",
+    year=2018,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "width": 64,  # channels of the first layers of generator and discriminator
+            "blocks": 9,  # residual blocks
+            "lambda_l1": 10.0,
+            "roi_loss": "",  # VGG of the RoI perceptual loss (MR-Net, eq. 4 and Fig. 13); empty: without that loss
+            "lambda_roi": 0.05,  # its weight
+        }
+    ),
+    reduced=MappingProxyType({"width": 4, "blocks": 2}),
+    weight_parameters=("roi_loss",),
+    size_multiple=4,
+    min_size_px=56,
+)
+
+DVG = MethodCard(
+    name="dvg",
+    title="DVG",
+    summary="A U-Net over pose maps and the whole reference: the MR-Net authors' rendering of Cai et al., not the "
+    "original.",
+    paper="Cai et al., Deep Video Generation, Prediction and Completion of Human Action Sequences, ECCV 2018, as "
+    "rendered by Xu et al., IEEE TIP 2020",
+    year=2018,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "width": 32,  # channels of the first layers
+            "lambda1": 5.0,  # weight of the perceptual loss
+            "perceptual_network": "vgg19",
+        }
+    ),
+    reduced=MappingProxyType({"width": 2, "perceptual_network": "vgg16"}),
+    weight_parameters=("perceptual_network",),
+    size_multiple=16,
+    min_size_px=32,
+)
+
+PATN = MethodCard(
+    name="patn",
+    title="PATN",
+    summary="Pose-attentional transfer blocks, a discriminator for pose and one for appearance.",
+    paper="Zhu et al., Progressive Pose Attention Transfer for Person Image Generation, CVPR 2019",
+    year=2019,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "width": 64,  # channels of the first layers of generator and discriminators
+            "blocks": 9,  # pose-attentional transfer blocks
+            "norm": "batch",  # `batch` (Market) or `instance` (DeepFashion)
+            "maps": "gaussian",  # `gaussian` (Market) or `pixel` (what the DeepFashion release feeds)
+            "gan_loss": "cross_entropy",  # `cross_entropy` (Market) or `least_squares` (DeepFashion)
+            "lambda_l1": 10.0,
+            "lambda_perceptual": 10.0,
+            "lambda_gan": 5.0,
+            "pool": 50,  # generated images that the discriminators see again; 0: none
+            "perceptual_network": "vgg19",
+        }
+    ),
+    reduced=MappingProxyType({"width": 4, "blocks": 2, "pool": 4, "perceptual_network": "vgg16"}),
+    weight_parameters=("perceptual_network",),
+    size_multiple=4,
+    min_size_px=32,
+)
+
+GUIDED_PIX2PIX = MethodCard(
+    name="guided_pix2pix",
+    title="Guided-Pix2Pix",
+    summary="Bi-directional feature transformation between image and pose branch, patch discriminator.",
+    paper="AlBahar and Huang, Guided Image-to-Image Translation with Bi-Directional Feature Transformation, ICCV 2019",
+    year=2019,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "width": 64,  # channels of the first layers of generator and discriminator
+            "blocks": 9,  # residual blocks
+            "lambda_l1": 100.0,
+            "flip": True,  # training pairs mirrored by the toss of a coin, left joints staying left
+        }
+    ),
+    reduced=MappingProxyType({"width": 4, "blocks": 2}),
+    size_multiple=8,
     min_size_px=32,
 )

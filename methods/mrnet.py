@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from methods import cards, training
-from methods.base import MODEL, Batch, Condition, FitContext, Method, Synthesis, TrainingData, WeightSource
-from methods.card import DatasetInfo
+from methods import cards
+from methods.base import Batch, Condition, Synthesis, TrainingSchedule, WeightSource
+from methods.network_method import NetworkMethod
+from methods.training import Program
 from mrnet import checkpoint
 from mrnet.losses import MRNetLoss
 from mrnet.network import MRNet
@@ -18,14 +18,10 @@ from mrnet.perceptual import PerceptualNetwork
 from mrnet.poses import disc_maps, radius_px
 
 
-class MRNetMethod(Method):
+class MRNetMethod(NetworkMethod):
     """The paper's model; see `cards.MRNET` for its parameters."""
 
     card = cards.MRNET
-
-    def __init__(self, info: DatasetInfo, parameters: Mapping[str, object]):
-        super().__init__(info, parameters)
-        self._network: MRNet | None = None
 
     def _build(self) -> MRNet:
         options = self.parameters
@@ -57,11 +53,10 @@ class MRNetMethod(Method):
         pose = pose.to(memory_format=torch.channels_last)
         return pose, condition.image * condition.mask, condition.image * (1 - condition.mask), condition.mask
 
-    def fit(self, data: TrainingData, context: FitContext) -> None:
-        fabric = training.make_fabric(context.device, context.precision)
-        torch.manual_seed(context.seed)
-        network = self._build()
-        objective = self._objective(context.weights).to(fabric.device, memory_format=torch.channels_last)
+    def _program(
+        self, network: MRNet, schedule: TrainingSchedule, weights: WeightSource, device: torch.device
+    ) -> Program:
+        objective = self._objective(weights).to(device, memory_format=torch.channels_last)
 
         def loss(batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
             passes = network(*self._inputs(batch.condition))
@@ -69,30 +64,15 @@ class MRNetMethod(Method):
 
         optimizer = torch.optim.Adam(
             network.parameters(),
-            lr=context.schedule.learning_rate,
-            weight_decay=context.schedule.weight_decay,
+            lr=schedule.learning_rate,
+            weight_decay=schedule.weight_decay,
             fused=True,  # one sweep over 12.8 million parameters instead of eight
         )
-        training.train(network, loss, optimizer, data, context, fabric)
-        self._network = network
+        return Program.single(network, optimizer, loss)
 
-    def synthesize(self, condition: Condition) -> Synthesis:
-        network = self._trained()
-        device = next(network.parameters()).device
-        with torch.inference_mode():
-            passes = network(*self._inputs(training.condition_to(condition, device)))
-        images = tuple(image.float().cpu().contiguous() for image in passes)
-        return Synthesis(image=images[-1], passes=images)
+    def _answer(self, network: MRNet, condition: Condition) -> Synthesis:
+        passes = network(*self._inputs(condition))
+        return Synthesis(image=passes[-1], passes=tuple(passes))
 
-    def save(self, folder: Path) -> None:
-        checkpoint.save(folder / MODEL, self._trained(), {"parameters": repr(sorted(self.parameters.items()))})
-
-    def load(self, folder: Path) -> None:
-        network = self._build()
-        checkpoint.load(folder / MODEL, network)
-        self._network = network.to(training.default_device(), memory_format=torch.channels_last).eval()
-
-    def _trained(self) -> MRNet:
-        if self._network is None:
-            raise RuntimeError("MR-Net has no weights yet: call fit or load first")
-        return self._network
+    def _renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return checkpoint.convert_released(state)

@@ -20,7 +20,15 @@ from methods.naming import unknown_text
 ENTRY_POINT_GROUP = "mrnet_bench.methods"
 
 _BUILTIN: dict[str, tuple[MethodCard, str]] = {
-    "mrnet": (builtin_cards.MRNET, "methods.mrnet:MRNetMethod"),
+    card.name: (card, attribute)
+    for card, attribute in (
+        (builtin_cards.MRNET, "methods.mrnet:MRNetMethod"),
+        (builtin_cards.PG2, "methods.pg2:PG2Method"),
+        (builtin_cards.PN_GAN, "methods.pn_gan:PNGANMethod"),
+        (builtin_cards.DVG, "methods.dvg:DVGMethod"),
+        (builtin_cards.PATN, "methods.patn:PATNMethod"),
+        (builtin_cards.GUIDED_PIX2PIX, "methods.guided_pix2pix:GuidedPix2PixMethod"),
+    )
 }
 _PLUGINS: dict[str, type[Method]] = {}
 

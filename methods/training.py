@@ -1,23 +1,25 @@
 """The one training loop (Lightning Fabric): device, precision, channels-last, log, checkpoint and resume.
 
-The sampler is indexed by step and every step seeds torch from (seed, step), so an interrupted and resumed training
-equals an uninterrupted one bit for bit on the same machine.
+A training is a `Program`: networks, and phases in which one optimiser or several take turns in every step. The sampler
+is indexed by step and every step seeds torch from (seed, step), so an interrupted and resumed training equals an
+uninterrupted one bit for bit on the same machine.
 """
 
 from __future__ import annotations
 
-import csv
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.base import CHECKPOINT, TRAIN_LOG, Batch, Condition, FitContext, TrainingData, TrainingSchedule
+from methods.base import CHECKPOINT, TRAIN_LOG, Batch, Condition, FitContext, TrainingData
+from methods.schedule import indices_of_step, learning_rate_at
+from methods.train_log import TrainingLog
 from mrnet import files
 
 if TYPE_CHECKING:
@@ -25,11 +27,60 @@ if TYPE_CHECKING:
 
 CHECKPOINT_NAME = "training.pt"
 
-LossFunction = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor]]]
+Loss = Callable[[Any], tuple[Tensor, Mapping[str, Tensor]]]
+"""What a phase's `make` gave to the loss and the terms to log with it."""
 
 
 class TrainingDiverged(RuntimeError):
     """A loss that is not finite; the text names the step and every term."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimiser's turn in a step: it alone follows the loss, and no other parameter gets a gradient.
+
+    name: the loss's column in the log.
+    """
+
+    name: str
+    optimizer: torch.optim.Optimizer
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Steps of one kind: what is made of a batch once, and the turns that learn from it, in their order.
+
+    make: from a batch on the device to what the turns' losses take, with the gradients that they need. A later turn
+    sees what the earlier ones made of the networks, but not of what was made.
+    until: the step before which the phase ends; None for the last.
+    """
+
+    turns: tuple[Turn, ...]
+    make: Callable[[Batch], Any]
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is trained. networks: all that has a state to keep, by name."""
+
+    networks: Mapping[str, nn.Module]
+    phases: tuple[Phase, ...]
+
+    @classmethod
+    def single(cls, network: nn.Module, optimizer: torch.optim.Optimizer, loss: Loss) -> Program:
+        """One network, one optimiser, one loss of the batch itself."""
+        return cls({"network": network}, (Phase((Turn("total", optimizer, loss),), make=lambda batch: batch),))
+
+    @property
+    def optimizers(self) -> Iterator[torch.optim.Optimizer]:
+        """Every turn's, phase by phase."""
+        return (turn.optimizer for phase in self.phases for turn in phase.turns)
+
+    def phase_at(self, step: int) -> Phase:
+        """The phase the step belongs to."""
+        return next(phase for phase in self.phases if phase.until is None or step < phase.until)
 
 
 def has_native_bf16(device: torch.device) -> bool:
@@ -57,43 +108,20 @@ def make_fabric(device: str, precision: str) -> Fabric:
     return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if precision == "bf16" else "32-true")
 
 
-def indices_of_step(step: int, batch_size: int, pairs: int, seed: int) -> list[int]:
-    """The pair indices of a step: each epoch is one seeded permutation, and batches run on across its end."""
-    indices: list[int] = []
-    position = step * batch_size
-    while len(indices) < batch_size:
-        epoch, offset = divmod(position + len(indices), pairs)
-        order = np.random.Generator(np.random.PCG64([seed, epoch])).permutation(pairs)
-        indices.extend(order[offset : offset + batch_size - len(indices)].tolist())
-    return indices
-
-
-def learning_rate_at(step: int, schedule: TrainingSchedule) -> float:
-    """Linear warm-up, then constant or a cosine to zero at the last step."""
-    if step < schedule.warmup_steps:
-        return schedule.learning_rate * (step + 1) / schedule.warmup_steps
-    if schedule.decay == "constant":
-        return schedule.learning_rate
-    if schedule.decay != "cosine":
-        raise ValueError(f"decay is 'constant' or 'cosine', got {schedule.decay!r}")
-    progress = (step - schedule.warmup_steps) / max(1, schedule.steps - schedule.warmup_steps)
-    return schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def condition_to(condition: Condition, device: torch.device) -> Condition:
     """The condition on `device`, images in channels-last layout."""
 
     def image(tensor: Tensor) -> Tensor:
         return tensor.to(device, memory_format=torch.channels_last, non_blocking=True)
 
-    return Condition(
+    return replace(
+        condition,
         image=image(condition.image),
         mask=image(condition.mask),
         joints=condition.joints.to(device),
         box=condition.box.to(device),
         target_joints=condition.target_joints.to(device),
         target_box=condition.target_box.to(device),
-        skeleton=condition.skeleton,
     )
 
 
@@ -106,60 +134,55 @@ def batch_to(batch: Batch, device: torch.device) -> Batch:
     )
 
 
-def train(
-    network: nn.Module,
-    loss: LossFunction,
-    optimizer: torch.optim.Optimizer,
-    data: TrainingData,
-    context: FitContext,
-    fabric: Fabric,
-) -> None:
-    """Train `network` in place for the schedule's steps, resuming from `context.folder` where a checkpoint lies there.
+def train(program: Program, data: TrainingData, context: FitContext, fabric: Fabric) -> None:
+    """Train the program's networks in place for the schedule's steps, resuming from a checkpoint in `context.folder`.
 
-    loss: maps a batch on the device to the total and its named terms. Writes `train.csv` (a row a step).
-    Raises TrainingDiverged on a loss that is not finite, and KeyboardInterrupt where `context.stop` asks for it, once
-    the step is done and kept.
+    Every optimiser has the schedule's learning rate. Writes `train.csv` (a row a step). Raises TrainingDiverged on a
+    loss that is not finite, and KeyboardInterrupt where `context.stop` asks for it, once the step is done and kept.
     """
     schedule = context.schedule
-    network.to(fabric.device, memory_format=torch.channels_last)
-    network.train()
+    for network in program.networks.values():
+        network.to(fabric.device, memory_format=torch.channels_last)
+        network.train()
     checkpoint = context.folder / CHECKPOINT / CHECKPOINT_NAME
-    first_step = _resume(checkpoint, network, optimizer, fabric)
+    first_step = _resume(checkpoint, program, fabric)
     with TrainingLog(context.folder / TRAIN_LOG, first_step) as log:
         for step in range(first_step, schedule.steps):
             torch.manual_seed(_step_seed(context.seed, step))
             rate = learning_rate_at(step, schedule)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            for optimizer in program.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
             indices = indices_of_step(step, schedule.batch_size, len(data), context.seed)
-            terms = _one_step(network, loss, optimizer, batch_to(data.batch(indices), fabric.device), fabric, step)
-            log.write(step, rate, terms)
-            context.on_step(step + 1, schedule.steps, terms)
+            batch = batch_to(data.batch(indices), fabric.device)
+            values = _one_step(program.phase_at(step), batch, fabric, step)
+            log.write(step, rate, values)
+            context.on_step(step + 1, schedule.steps, values)
             done, stopping = step + 1, context.stop()
             if done < schedule.steps and (stopping or done % schedule.checkpoint_every == 0):
-                _save_checkpoint(checkpoint, network, optimizer, done)
+                _save_checkpoint(checkpoint, program, done)
                 if stopping:
                     raise KeyboardInterrupt
-    network.eval()
+    for network in program.networks.values():
+        network.eval()
 
 
-def _one_step(
-    network: nn.Module,
-    loss: LossFunction,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    fabric: Fabric,
-    step: int,
-) -> dict[str, float]:
+def _one_step(phase: Phase, batch: Batch, fabric: Fabric, step: int) -> dict[str, float]:
+    """The loss terms by name, detached."""
+    values: dict[str, float] = {}
     with fabric.autocast():
-        total, terms = loss(batch)
-    values = {"total": float(total.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
-    if not all(math.isfinite(value) for value in values.values()):
-        listing = ", ".join(f"{name} = {value:g}" for name, value in values.items())
-        raise TrainingDiverged(f"the loss is not finite at step {step}: {listing}")
-    optimizer.zero_grad(set_to_none=True)
-    fabric.backward(total)
-    optimizer.step()
+        made = phase.make(batch)
+    for turn in phase.turns:
+        with fabric.autocast():
+            total, terms = turn.loss(made)
+        values |= {name: float(term.detach()) for name, term in {turn.name: total, **terms}.items()}
+        if not all(math.isfinite(value) for value in values.values()):
+            listing = ", ".join(f"{name} = {value:g}" for name, value in values.items())
+            raise TrainingDiverged(f"the loss is not finite at step {step}: {listing}")
+        turn.optimizer.zero_grad(set_to_none=True)
+        own = [parameter for group in turn.optimizer.param_groups for parameter in group["params"]]
+        fabric.backward(total, inputs=own)
+        turn.optimizer.step()
     return values
 
 
@@ -167,59 +190,23 @@ def _step_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
 
 
-def _save_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, done: int) -> None:
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "steps": done}
+def _save_checkpoint(path: Path, program: Program, done: int) -> None:
+    state = {
+        "networks": {name: network.state_dict() for name, network in program.networks.items()},
+        "optimizers": [optimizer.state_dict() for optimizer in program.optimizers],
+        "steps": done,
+    }
     # through a Python file, so that a full disk is an OSError among the causes of torch's own error
     with files.replacing(path) as temporary, temporary.open("wb") as stream:
         torch.save(state, stream)
 
 
-def _resume(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, fabric: Fabric) -> int:
+def _resume(path: Path, program: Program, fabric: Fabric) -> int:
     if not path.is_file():
         return 0
     state = torch.load(path, map_location=fabric.device, weights_only=True)
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
+    for name, network in program.networks.items():
+        network.load_state_dict(state["networks"][name])
+    for optimizer, kept in zip(program.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(kept)
     return state["steps"]
-
-
-class TrainingLog:
-    """`train.csv`: step, learning_rate, seconds (since this process began to train), then the loss terms.
-
-    A row is on disk when its step is done, so that others can watch, and no checkpoint runs ahead of its log.
-
-    On resume the first `first_step` rows stay: later ones are computed again, and a killed process may have left half
-    of one.
-    """
-
-    def __init__(self, path: Path, first_step: int):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = []
-        if first_step and path.is_file():
-            with path.open(newline="") as stream:
-                kept = stream.readlines()[: first_step + 1]
-        with files.replacing(path) as temporary:
-            temporary.write_text("".join(kept), newline="")
-        self._stream = path.open("a", newline="")
-        self._has_header = bool(kept)
-        self._start = time.perf_counter()
-
-    def write(self, step: int, learning_rate: float, terms: Mapping[str, float]) -> None:
-        """Append one step's row."""
-        seconds = f"{time.perf_counter() - self._start:.3f}"
-        values = {name: f"{value:.6g}" for name, value in terms.items()}
-        self._row({"step": step, "learning_rate": f"{learning_rate:.6g}", "seconds": seconds, **values})
-
-    def _row(self, row: Mapping[str, object]) -> None:
-        writer = csv.DictWriter(self._stream, fieldnames=list(row))
-        if not self._has_header:
-            writer.writeheader()
-            self._has_header = True
-        writer.writerow(row)
-        self._stream.flush()
-
-    def __enter__(self) -> TrainingLog:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()

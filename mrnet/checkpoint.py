@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,9 +18,10 @@ from mrnet import files
 
 _NAMED_AT_MOST = 5
 
-# A release file is the state of the whole training model: the network under `model.` (`module.` in older files of the
-# bare network), beside it the perceptual network and, with the optional GAN, discriminators. Those we do not use.
+# A release file is the state of the whole training model: the network under `model.` (`module.` or nothing in older
+# files of the bare network), beside it the perceptual network and, with the optional GAN, discriminators: unused here.
 RELEASED_PREFIXES = ("model.", "module.")
+RELEASED_PARTS = ("encoder_conv.", "decoder_conv.", "background_encoder.")
 RELEASED_DROPPED = ("vgg_layers.", "crit_gan.", "net_d_pose.", "net_d_img.")
 
 
@@ -27,7 +29,7 @@ def save(path: Path, module: nn.Module, metadata: Mapping[str, str]) -> None:
     """Write the module's state and `metadata` to `path`, whole or not at all."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     # written by ourselves: a full disk is then an OSError like any other
-    files.write_bytes(path, serialize(state, metadata=dict(metadata)))
+    files.write_bytes(path, serialize(state, metadata=files.packed(metadata)))
 
 
 def load(path: Path, module: nn.Module) -> dict[str, str]:
@@ -38,8 +40,8 @@ def load(path: Path, module: nn.Module) -> dict[str, str]:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
+            metadata = files.unpacked(file.metadata())
+    except (OSError, SafetensorError, ValueError) as error:
         raise ValueError(f"cannot read the weights {path}: {error}") from error
     load_state(module, state, str(path))
     return metadata
@@ -47,11 +49,15 @@ def load(path: Path, module: nn.Module) -> dict[str, str]:
 
 def load_released(path: Path, module: nn.Module) -> None:
     """Fill `MRNet.released(…)` from an authors' .pt file; ValueError if it cannot be read or does not fit."""
+    load_state(module, convert_released(read_released(path)), str(path))
+
+
+def read_released(path: Path) -> Any:
+    """What a torch file of any age holds, on the CPU, tensors and plain data only; ValueError if it cannot be read."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises its own, pickle's, zipfile's and the system's errors here
         raise ValueError(f"cannot read the released weights {path}: {error}") from error
-    load_state(module, convert_released(state), str(path))
 
 
 def load_state(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
@@ -84,8 +90,8 @@ def convert_released(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     network: dict[str, Tensor] = {}
     foreign: list[str] = []
     for name, tensor in state_dict.items():
-        prefix = next((prefix for prefix in RELEASED_PREFIXES if name.startswith(prefix)), None)
-        if prefix is not None:
+        prefix = next((prefix for prefix in RELEASED_PREFIXES if name.startswith(prefix)), "")
+        if prefix or name.startswith(RELEASED_PARTS):
             network[name.removeprefix(prefix)] = tensor
         elif not name.startswith(RELEASED_DROPPED):
             foreign.append(name)

@@ -5,14 +5,16 @@ A process killed on the way leaves a hidden `.NAME.*.tmp`, never a part of NAME;
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 _ENDING = ".tmp"
+_ABOUT = "about"
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755  # mkstemp and mkdtemp make private ones; outputs are shared like any other
 
 
@@ -60,6 +62,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def packed(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Metadata of a safetensors file in one entry: the format keeps several in no order, and equal files are wanted."""
+    return {_ABOUT: json.dumps(dict(metadata), sort_keys=True)}
+
+
+def unpacked(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """What `packed` was given; nothing where a file has other metadata or none. ValueError for damaged ones."""
+    return dict(json.loads((metadata or {}).get(_ABOUT, "{}")))
 
 
 def leftovers(folder: Path, name: str = "*") -> list[Path]:

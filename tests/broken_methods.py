@@ -40,7 +40,8 @@ class Honest(Method):
             return error, {"error": error}
 
         optimizer = torch.optim.Adam(self.network.parameters())
-        training.train(self.network, loss, optimizer, data, context, training.make_fabric("cpu", context.precision))
+        program = training.Program.single(self.network, optimizer, loss)
+        training.train(program, data, context, training.make_fabric("cpu", context.precision))
 
     def synthesize(self, condition: Condition) -> Synthesis:
         return Synthesis(image=self.network.eval()(condition.image))

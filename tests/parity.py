@@ -25,6 +25,60 @@ def sheets():
     return json.loads((REFERENCE / "mrnet.json").read_text())
 
 
+def competitor(fixture):
+    """The sheet of a competitor's network: names, shapes, inputs, counts, statistics of the output."""
+    return json.loads((REFERENCE / "competitors.json").read_text())[fixture]
+
+
+def drawn(key, shape, share=None):
+    """An input by the fill rule: in [-1, 1), or with a share binary."""
+    r = torch.from_numpy(_generator(key).random(size=tuple(shape), dtype=np.float32))
+    return 2 * r - 1 if share is None else (r < np.float32(share)).float()
+
+
+def competitor_inputs(fixture):
+    """The fixture's inputs by name, where each is drawn by one rule."""
+    found = {}
+    for entry in competitor(fixture)["inputs"]:
+        rule, key, *rest = entry["rule"].replace(",", " ").replace("key", "").replace("'", "").split()
+        share = {"image": None, "binary": float(rest[-1].removeprefix("p=")) if rest else None}[rule]
+        found[entry["name"]] = drawn(key, entry["shape"], share)
+    return found
+
+
+def check_names_and_counts(fixture, network, names=None):
+    """Parameter names and shapes (under the authors' names: {ours: theirs}) and their number are the fixture's."""
+    sheet = competitor(fixture)
+    state = {(names or {}).get(name, name): list(value.shape) for name, value in network.state_dict().items()}
+    assert state == sheet["state_dict"]
+    assert sum(parameter.numel() for parameter in network.parameters()) == sheet["params_total"]
+
+
+def check_output(fixture, output, atol=1e-4, rtol=1e-4):
+    """The output is the fixture's: kept values, statistics of the whole, the unthinned fixture where it is at hand."""
+    expected = competitor(fixture)["output"]
+    values = output.detach().float().contiguous().numpy()
+    assert list(values.shape) == expected["shape"]
+    stride = expected["stride_hw"]
+    strided = np.ascontiguousarray(values[..., ::stride, ::stride])
+    with np.load(REFERENCE / "competitors.npz") as thinned:
+        np.testing.assert_allclose(strided.reshape(-1)[:: expected["every"]], thinned[fixture], rtol=rtol, atol=atol)
+    measured = [values.mean(dtype=np.float64), values.std(dtype=np.float64), np.abs(values).sum(dtype=np.float64)]
+    np.testing.assert_allclose(measured, [expected[key] for key in ("mean", "std", "abs_sum")], rtol=1e-4, atol=1e-5)
+    if FULL.is_dir():
+        with np.load(FULL / f"{fixture}.npz") as full:
+            np.testing.assert_allclose(strided, full["out0"], rtol=rtol, atol=atol)
+
+
+def macs(function, *inputs):
+    """Multiply-adds of convolutions and dense layers for one sample: of the first of each input alone."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        function(*(value[:1] for value in inputs))
+    return counter.get_total_flops() // 2
+
+
 def losses(dataset):
     """The loss and gradient fixture of `penn` or `market`."""
     return json.loads((REFERENCE / "mrnet_loss.json").read_text())[dataset]

@@ -67,7 +67,7 @@ class Looped(Method):
 
         optimizer = torch.optim.Adam(self._network.parameters())
         fabric = training.make_fabric("cpu", "fp32")
-        training.train(self._network, loss, optimizer, data, context, fabric)
+        training.train(training.Program.single(self._network, optimizer, loss), data, context, fabric)
 
     def synthesize(self, condition: Condition) -> Synthesis:
         return Synthesis(image=self._network.eval()(condition.image))

@@ -98,3 +98,9 @@ def test_a_released_file_cannot_run_code(tmp_path, capsys):
     with pytest.raises(ValueError, match="cannot read the released weights"):
         checkpoint.load_released(tmp_path / "penn_1.pt", small(0))
     assert "must not run" not in capsys.readouterr().out
+
+
+def test_an_old_file_of_the_bare_network_needs_no_prefix(tmp_path):
+    network = MRNet.released(7)
+    torch.save(network.state_dict(), tmp_path / "bare.pt")
+    checkpoint.load_released(tmp_path / "bare.pt", MRNet.released(7))

@@ -10,6 +10,8 @@ from harness.presets import Schedule, load_preset
 from methods import registry
 from methods.base import TrainingSchedule
 
+BUILTIN = {"mrnet", "pg2", "pn_gan", "dvg", "patn", "guided_pix2pix"}
+
 
 def test_the_schedule_mirrors_that_of_the_methods():
     required = {"steps": 7, "batch_size": 2, "learning_rate": 0.5}
@@ -23,6 +25,16 @@ def test_shipped_presets_name_known_methods_and_parameters(name):
     for method, entry in preset.methods.items():
         registry.resolve_parameters(registry.card(method), entry.parameters)
         assert preset.for_method(method)[1].steps == entry.schedule.steps
+
+
+@pytest.mark.parametrize("name", ["paper", "quick", "smoke"])
+def test_every_built_in_method_has_its_place(name):
+    assert load_preset(name).methods.keys() == BUILTIN
+
+
+def test_quick_gives_every_method_as_many_samples():
+    schedules = [entry.schedule for entry in load_preset("quick").methods.values()]
+    assert len({schedule.steps * schedule.batch_size for schedule in schedules}) == 1
 
 
 def test_smoke_is_never_ranked_and_short():
@@ -44,7 +56,7 @@ def test_set_changes_a_schedule_and_adds_a_method():
 def test_a_method_without_a_schedule_is_an_error_that_shows_how_to_give_one():
     with pytest.raises(UserError, match=r"--set methods\.mine\.schedule\.steps=") as error:
         load_preset("smoke").for_method("mine")
-    assert "it has: mrnet" in str(error.value)
+    assert "it has: dvg, guided_pix2pix, mrnet" in str(error.value)
 
 
 def test_an_unknown_key_is_an_error():

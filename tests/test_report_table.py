@@ -200,6 +200,24 @@ def test_the_footer_says_where_the_numbers_come_from():
     assert "no general claim" not in "\n".join(footer.lines(one(record(dataset="penn"))))
 
 
+def test_a_row_that_did_not_settle_keeps_its_numbers_and_stands_apart():
+    for rows in ((record(settled=False),), (record(settled=False, better=0.2), record("pg2"), record("patn"))):
+        table = main_table(one(*rows))
+        (row,) = [row for row in table.rows if row.method == "mrnet"]
+        assert row.group is RowGroup.NOT_SETTLED and not table.plumbing
+        assert all(value.rank is None for value in row.values)
+        assert text(row.values[0], table.columns[0]).startswith("0.")
+        assert all(any(value.rank for value in other.values) for other in table.rows if other is not row)
+
+
+def test_a_row_with_weights_from_elsewhere_stands_apart():
+    given = record("patn", given_weights="9" * 64, origin="released weights", preset=None, budget=None, better=0.2)
+    table = main_table(one(record(), record("pg2"), given))
+    assert [row.group for row in table.rows] == [RowGroup.RANKED, RowGroup.RANKED, RowGroup.GIVEN]
+    last = table.rows[-1]
+    assert last.label == "Patn (released weights)" and all(value.rank is None for value in last.values)
+
+
 def test_a_smoke_preset_ranks_nothing_and_prints_no_number():
     table = main_table(
         one(record(ranked=False, preset="smoke"), record("pg2", ranked=False, preset="smoke", better=0.2))

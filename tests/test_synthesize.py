@@ -90,7 +90,7 @@ def test_the_network_itself_draws_ones_own_picture(trained, weights):
     arguments = ["--method", "mrnet", "--weights", folder, "--image", trained / "me.jpg", "--pose", trained / "me.json"]
     done = CliRunner().invoke(app, ["synthesize", *map(str, arguments), "--out", str(trained / "me.png")])
     assert done.exit_code == 0, done.output
-    assert read_image(trained / "me.png").shape == (32, 32, 3)
+    assert read_image(trained / "me.png").shape == (64, 64, 3)
     assert "shows x 26, y 0, 90×90 px" in done.output
 
 

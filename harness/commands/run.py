@@ -32,6 +32,10 @@ def run(
         Optional[int],  # noqa: UP045
         typer.Option(min=1, metavar="N", help="Only N test pairs, drawn with a fixed seed, as many from each clip."),
     ] = None,
+    weights: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="METHOD=FILE", help="Weights in place of a training; see `bench weights import`."),
+    ] = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
     engine: Annotated[str, typer.Option(help=f"Where cells run: {', '.join(ENGINES)}.")] = ENGINES[0],
@@ -56,6 +60,8 @@ def run(
 
       bench run --methods mrnet,copy --dataset penn --split mrnet-like --data-root ~/data --masks blazepose
 
+      bench run --methods patn,copy --weights patn=patn.safetensors --dataset market --data-root ~/data --preset paper
+
       bench run --methods mine --plugin mine.py --dataset footage --preset mine.yaml --plan
     """
     from harness.estimate import lines
@@ -71,6 +77,7 @@ def run(
         protocol=protocol,
         pairs=pairs,
         limit=limit,
+        weights=tuple(weights or ()),
         overrides=tuple(overrides or ()),
         plugins=tuple(plugin or ()),
         data_root=data_root,

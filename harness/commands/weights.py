@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.commands.options import WeightsDir
+from harness.commands.options import Overrides, WeightsDir
 from harness.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Pretrained weights: list, fetch, check.")
@@ -56,6 +56,39 @@ def fetch(
     fetched = store.fetch(wanted)
     for name in dict.fromkeys(wanted):
         typer.echo(f"{name}: {'fetched' if name in fetched else 'nothing to do'}  {store.path(name)}")
+
+
+@app.command("import")
+def import_weights(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="A method; `bench list methods` names them.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint of its authors: .pth, .pkl, .pt or .npz.")],
+    dataset: Annotated[str, typer.Option(help="The dataset whose joints it was trained on.")],
+    preset: Annotated[str, typer.Option(help="The preset whose parameters it was trained with.")] = "paper",
+    overrides: Overrides = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="The file to write.", show_default="FILE's name here, .safetensors"),
+    ] = None,
+) -> None:
+    """Convert a checkpoint of a method's authors, strictly: entries that are unknown or missing are errors.
+
+    docs/methods/<name>.md says where each method's checkpoint comes from, and how its names map to ours. The file that
+    is written goes into `bench run --weights` and `bench synthesize --weights`.
+
+    Examples:
+
+      bench weights import patn latest_net_netG.pth --dataset market --out patn-market.safetensors
+
+      bench run --methods patn,copy --weights patn=patn-market.safetensors --dataset market --preset paper
+    """
+    from harness.given_weights import ENDING, import_released
+    from harness.models import Setting, card_of, of_setting
+
+    built = of_setting(card_of(method), Setting(dataset, preset, tuple(overrides or ())))
+    imported = import_released(built, file.expanduser(), out or Path(file.name).with_suffix(ENDING))
+    typer.echo(f"{imported.path}: {imported.tensors} tensors, {imported.parameters:,} values, sha256 {imported.sha256}")
+    typer.echo(f"use it: bench run --methods {method},copy --weights {method}={imported.path} --dataset {dataset} "
+               f"--preset {preset}")  # fmt: skip
 
 
 @app.command()

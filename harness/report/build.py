@@ -71,7 +71,9 @@ def row_group(record: Record) -> RowGroup:
         return RowGroup.PRIVILEGED
     if record.method in CONTROL_CARDS:
         return RowGroup.CONTROL
-    return RowGroup.RANKED if record.ranked else RowGroup.NOT_SETTLED
+    if record.given_weights is not None:
+        return RowGroup.GIVEN
+    return RowGroup.RANKED if record.ranked and record.settled else RowGroup.NOT_SETTLED
 
 
 def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:

@@ -46,6 +46,7 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
         ("Leakage", _each(records, _leakage)),
         ("Budget", _budget(records)),
         ("Weights", _weights(records)),
+        ("Weights given in a file", _given(records)),
         ("Code", _each(records, _code)),
         ("Versions", _each(records, _versions)),
         ("Machine", _each(records, lambda record: f"{record.device}, {record.dtype}, {record.threads} threads")),
@@ -100,6 +101,11 @@ def _cost(record: Record) -> str:
 def _weights(records: Iterable[Record]) -> str:
     assets = sorted({(asset, sha[:SHORT_HASH]) for record in records for asset, sha in record.weights.items()})
     return ", ".join(f"{asset} {sha}" for asset, sha in assets)
+
+
+def _given(records: Iterable[Record]) -> str:
+    found = [record for record in records if record.given_weights is not None]
+    return "; ".join(f"{record.title}: {record.origin} {record.given_weights[:SHORT_HASH]}" for record in found)
 
 
 def _code(record: Record) -> str:

@@ -236,8 +236,9 @@ def _by_budget(name: Name, entries: Sequence[Entry], suffix: str) -> list[Compar
 
 
 def identity(record: Record) -> tuple[object, ...]:
-    """What two records share that are two seeds of one row: method, parameters, `--set` changes, origin."""
-    return record.method, repr(sorted(record.parameters.items())), record.overrides, record.origin
+    """What two records share that are two seeds of one row: method, parameters, `--set` changes, file of weights."""
+    parameters = repr(sorted(record.parameters.items()))
+    return record.method, parameters, record.overrides, record.origin, record.given_weights or ""
 
 
 def _seed(record: Record) -> int:

@@ -14,6 +14,7 @@ class RowGroup(Enum):
     """Parts of a table, in their order; the value is the heading."""
 
     RANKED = "methods"
+    GIVEN = "trained elsewhere, with another budget: shown apart, not ranked"
     NOT_SETTLED = "not settled at this budget: shown apart, not ranked"
     CONTROL = "controls: floors, not ranked"
     PRIVILEGED = "privileged: made from the target, the ceiling, not ranked"
