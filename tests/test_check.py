@@ -176,3 +176,21 @@ def test_a_check_takes_seconds_and_needs_no_weights(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (tmp_path / "home").exists()
+
+
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "patn",  # three adversaries and pools that outlive a step
+        pytest.param("pg2", marks=slow),
+        pytest.param("pn_gan", marks=slow),
+        pytest.param("dvg", marks=slow),
+        pytest.param("guided_pix2pix", marks=slow),
+    ],
+)
+def test_the_competitors_keep_the_contract(name):
+    found = list(check(registry.card(name)))
+    assert len(found) == 11 and not [finding for finding in found if finding.problem]

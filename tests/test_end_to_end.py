@@ -95,3 +95,20 @@ def test_a_changed_protocol_scores_the_stored_images_again(run):
     assert planned.stdout.count("scores, record") == 4
     assert "images, scores" not in planned.stdout
     assert {path: path.stat().st_mtime_ns for path in images} == images
+
+
+COMPETITORS = "mrnet,pg2,pn_gan,dvg,patn,guided_pix2pix,copy,mean"
+
+
+@pytest.mark.slow
+def test_all_methods_run_on_the_same_pairs_with_as_many_samples(footage, weights, tmp_path):
+    command = ["run", "--methods", COMPETITORS, "--dataset", "footage", "--preset", "smoke", "--limit", "8"]
+    done = bench(*command, "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = records(tmp_path)
+    assert sorted(found) == sorted(COMPETITORS.split(","))
+    for field in ("pair_list_hash", "dataset_fingerprint", "protocol_hash", "n"):
+        assert len({record[field] for record in found.values()}) == 1, field
+    trained = [record for record in found.values() if record["budget"]]
+    assert len(trained) == 6 and {record["budget"]["samples"] for record in trained} == {10}
+    assert len(list((tmp_path / "report").glob("*.md"))) == 1

@@ -116,3 +116,26 @@ def test_joints_may_be_derived_but_not_made_up():
 
 def test_the_assets_of_a_training_follow_its_parameters():
     assert cards.MRNET.assets(registry.resolve_parameters(cards.MRNET, {"perceptual_network": "vgg16"})) == ("vgg16",)
+
+
+@pytest.mark.parametrize("size_px", [(128, 128), (128, 64), (256, 256), (256, 176), (64, 64)])
+def test_the_built_in_methods_take_the_fields_sizes_but_where_their_networks_cannot(size_px):
+    refusing = {
+        name: reason
+        for name in ("mrnet", "pg2", "pn_gan", "dvg", "patn", "guided_pix2pix")
+        if (reason := supports(registry.card(name), info(size_px=size_px))[1])
+    }
+    if size_px == (256, 176):
+        assert refusing == {
+            "pg2": "pg2 halves images until they are 8 px high, so it needs a height of 8 times a power of two and a "
+            "width divisible by that power; toy is 256×176"
+        }
+    else:
+        assert refusing == {}
+
+
+def test_pn_gan_names_the_least_side_its_discriminator_sees():
+    assert supports(registry.card("pn_gan"), info(size_px=(64, 32))) == (
+        False,
+        "pn_gan needs sides of at least 56 px; toy is 64×32",
+    )

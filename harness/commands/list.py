@@ -62,7 +62,10 @@ def _needs(card) -> list[str]:
         needs.append("privileged: made from the target, never ranked")
     if card.needs_masks:
         needs.append("needs person masks")
-    if card.size_multiple > 1 or card.min_size_px > 1:
+    if card.halves_to_px:
+        least = card.halves_to_px
+        needs.append(f"a height of {least} times a power of two, a width divisible by that power")
+    elif card.size_multiple > 1 or card.min_size_px > 1:
         needs.append(f"sides divisible by {card.size_multiple}, at least {card.min_size_px} px")
     if card.needs_joints:
         needs.append(f"needs the joints {', '.join(card.needs_joints)}")
