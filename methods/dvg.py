@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from methods import cards
 from methods.base import Batch, Condition, Synthesis, TrainingSchedule, WeightSource
 from methods.network_method import NetworkMethod
-from methods.training import Program
+from methods.training import Program, adam
 from mrnet import checkpoint
 from mrnet.blocks import conv_unit, up
 from mrnet.encoders import IMAGE_CHANNELS, Encoder
@@ -114,10 +114,7 @@ class DVGMethod(NetworkMethod):
             image = network(*self._inputs(batch.condition))
             return objective([image], batch.target, batch.condition.box, batch.condition.target_box)
 
-        optimizer = torch.optim.Adam(
-            network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
-        )
-        return Program.single(network, optimizer, loss)
+        return Program.single(network, adam(network, schedule), loss)
 
     def _answer(self, network: DVG, condition: Condition) -> Synthesis:
         return Synthesis(network(*self._inputs(condition)))

@@ -16,7 +16,7 @@ from methods import augmentation, cards, encoding, layers, released
 from methods.adversarial import least_squares
 from methods.base import Batch, Condition, Synthesis, TrainingSchedule, WeightSource
 from methods.network_method import NetworkMethod
-from methods.training import Phase, Program, Turn
+from methods.training import Phase, Program, Turn, adam
 
 LEVELS = 4
 BOTTLENECK_CHANNELS = 100
@@ -181,18 +181,10 @@ class GuidedPix2PixMethod(NetworkMethod):
             image, guide = self._inputs(batch.condition)
             return Made(torch.cat([image, guide], dim=1), network(image, guide), batch.target)
 
-        def adam(learner: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(
-                learner.parameters(),
-                lr=schedule.learning_rate,
-                betas=BETAS,
-                weight_decay=schedule.weight_decay,
-                fused=True,
-            )
-
+        of_discriminator, of_generator = adam(discriminator, schedule, BETAS), adam(network, schedule, BETAS)
         turns = (
-            Turn("discriminator", adam(discriminator), lambda made: discriminator_loss(discriminator, made)),
-            Turn("generator", adam(network), lambda made: generator_loss(discriminator, made, lambda_l1)),
+            Turn("discriminator", of_discriminator, lambda made: discriminator_loss(discriminator, made)),
+            Turn("generator", of_generator, lambda made: generator_loss(discriminator, made, lambda_l1)),
         )
         return Program({"generator": network, "discriminator": discriminator}, (Phase(turns, make),))
 

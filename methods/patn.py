@@ -16,7 +16,7 @@ from methods import adversarial, cards, encoding, layers
 from methods.base import Batch, Condition, Synthesis, TrainingSchedule, WeightSource
 from methods.layers import DROPOUT, NORMS, Norm
 from methods.network_method import NetworkMethod
-from methods.training import Phase, Program, Turn
+from methods.training import Phase, Program, Turn, adam
 from mrnet.perceptual import PerceptualNetwork
 from mrnet.poses import disc_maps
 
@@ -242,12 +242,11 @@ class PATNMethod(NetworkMethod):
             return image + options["lambda_gan"] * (terms["gan_pb"] + terms["gan_pp"]) / 2, terms
 
         def turn_of(name: str, judge: Judge) -> Turn:
-            return Turn(
-                name, _adam(judge.network, schedule), lambda made: (options["lambda_gan"] * judge.loss(made, gan), {})
-            )
+            optimizer = adam(judge.network, schedule, BETAS)
+            return Turn(name, optimizer, lambda made: (options["lambda_gan"] * judge.loss(made, gan), {}))
 
         turns = (
-            Turn("generator", _adam(network, schedule), generator_loss),
+            Turn("generator", adam(network, schedule, BETAS), generator_loss),
             turn_of("discriminator_pp", pp),
             turn_of("discriminator_pb", pb),
         )
@@ -284,9 +283,3 @@ def _pixels(joints: Tensor, size_px: tuple[int, int]) -> Tensor:
 
 
 _MAPS: dict[str, Callable[[Tensor, tuple[int, int]], Tensor]] = {"gaussian": _gaussians, "pixel": _pixels}
-
-
-def _adam(network: nn.Module, schedule: TrainingSchedule) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        network.parameters(), lr=schedule.learning_rate, betas=BETAS, weight_decay=schedule.weight_decay, fused=True
-    )

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from methods import adversarial, augmentation, cards, encoding, released
 from methods.base import Batch, Condition, Synthesis, TrainingSchedule, WeightSource
 from methods.network_method import NetworkMethod
-from methods.training import Phase, Program, Turn
+from methods.training import Phase, Program, Turn, adam
 
 BOTTLENECK_PX = 8
 """Height of the deepest map of the coarse network and of the discriminator."""
@@ -316,10 +316,6 @@ class PG2Method(NetworkMethod):
             raise ValueError(f"pg2.lambda_l1 is a number from 0, got {lambda_l1}")
         discriminator = Discriminator(self.info.size_px, self.parameters["width"])
 
-        def optimizer(learner: nn.Module) -> torch.optim.Adam:
-            rate, decay = schedule.learning_rate, schedule.weight_decay
-            return torch.optim.Adam(learner.parameters(), lr=rate, betas=BETAS, weight_decay=decay, fused=True)
-
         def judge(images: Tensor) -> Judged:
             logits = discriminator(images)
             if self.parameters["variant"] == "market":
@@ -340,9 +336,9 @@ class PG2Method(NetworkMethod):
         def judging_loss(made: _Refined) -> tuple[Tensor, Mapping[str, Tensor]]:
             return discriminator_loss(judge(made.judged.detach()))
 
-        first = Turn("coarse", optimizer(network.coarse), coarse_loss)
-        second = Turn("difference", optimizer(network.difference), generator_loss)
-        third = Turn("discriminator", optimizer(discriminator), judging_loss)
+        first = Turn("coarse", adam(network.coarse, schedule, BETAS), coarse_loss)
+        second = Turn("difference", adam(network.difference, schedule, BETAS), generator_loss)
+        third = Turn("discriminator", adam(discriminator, schedule, BETAS), judging_loss)
         return Program(
             {"generator": network, "discriminator": discriminator},
             (

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from methods import adversarial, cards, encoding, layers, released
 from methods.base import Batch, Condition, Synthesis, TrainingSchedule, WeightSource
 from methods.network_method import NetworkMethod
-from methods.training import Phase, Program, Turn
+from methods.training import Phase, Program, Turn, adam
 from mrnet.losses import RoIPerceptualLoss
 from mrnet.perceptual import PerceptualNetwork
 
@@ -160,18 +160,9 @@ class PNGANMethod(NetworkMethod):
             real = adversarial.least_squares(judge(made.batch.condition.image), real=True)
             return generated + real, {"judged_generated": generated, "judged_real": real}
 
-        def adam(module: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(
-                module.parameters(),
-                lr=schedule.learning_rate,
-                betas=BETAS,
-                weight_decay=schedule.weight_decay,
-                fused=True,
-            )
-
         turns = (
-            Turn("generator", adam(network), of_generator),
-            Turn("discriminator", adam(judge), of_discriminator),
+            Turn("generator", adam(network, schedule, BETAS), of_generator),
+            Turn("discriminator", adam(judge, schedule, BETAS), of_discriminator),
         )
         return Program({"generator": network, "discriminator": judge}, (Phase(turns, make),))
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.base import CHECKPOINT, TRAIN_LOG, Batch, Condition, FitContext, TrainingData
+from methods.base import CHECKPOINT, TRAIN_LOG, Batch, Condition, FitContext, TrainingData, TrainingSchedule
 from methods.schedule import indices_of_step, learning_rate_at
 from methods.train_log import TrainingLog
 from mrnet import files
@@ -81,6 +81,17 @@ class Program:
     def phase_at(self, step: int) -> Phase:
         """The phase the step belongs to."""
         return next(phase for phase in self.phases if phase.until is None or step < phase.until)
+
+
+def adam(network: nn.Module, schedule: TrainingSchedule, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Adam:
+    """Adam over all of the network's parameters, at the schedule's rate and weight decay."""
+    return torch.optim.Adam(
+        network.parameters(),
+        lr=schedule.learning_rate,
+        betas=betas,
+        weight_decay=schedule.weight_decay,
+        fused=True,  # one sweep over all parameters instead of eight
+    )
 
 
 def has_native_bf16(device: torch.device) -> bool:
