@@ -1,7 +1,7 @@
 """What the built-in methods cost: parameters, arithmetic, and a training step's time and memory, a process a method.
 
-    python benchmarks/perf/methods.py --preset paper --size 128 --batch 4
-    python benchmarks/perf/methods.py patn pg2
+    python benchmarks/perf/method_costs.py --preset paper --size 128 --batch 4
+    python benchmarks/perf/method_costs.py patn pg2
 
 Drawn figures, random stand-ins for pretrained networks: speed does not depend on what networks learned. The step is the
 one of `methods/training.py` in its last phase, timed in fp32 and in bf16 autocast (channels-last both) in one process,
