@@ -51,8 +51,7 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
     CellFailed for a wrong count, size, range, or a value that is not finite.
     """
     methods = _OneForEachThread(lambda: _method(results, spec, data))
-    if spec.training_key is not None:
-        recording.keep_model_facts(folder, results, results.model_folder(spec.method, spec.training_key))
+    recording.keep_model_facts(folder, results, spec)
 
     def make(index: int) -> None:
         try:
@@ -80,8 +79,9 @@ def _method(results: store.Store, spec: CellSpec, data: PairData) -> Method:
     method = registry.build(spec.method, data.info, spec.parameters)
     if spec.given is not None:
         given_weights.load(method, spec.given)
-    elif spec.training_key is not None:
-        method.load(results.model_folder(spec.method, spec.training_key))
+    parts = method.learners()
+    for trained in spec.trained:
+        parts[trained.part].load(results.model_folder(trained.method, trained.key))
     return method
 
 

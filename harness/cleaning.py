@@ -60,7 +60,8 @@ def _in_store(results: Store) -> Iterator[tuple[Path, str]]:
     trainings, cells = status.trainings(results), status.cells(results)
     running = {item.folder for item in (*trainings, *cells) if item.state is status.State.RUNNING}
     specs = [item.spec for item in cells if isinstance(item.spec, CellSpec)]
-    used_models, used_pairs = {spec.training_key for spec in specs}, {spec.pairs for spec in specs}
+    used_models = {trained.key for spec in specs for trained in spec.trained}
+    used_pairs = {spec.pairs for spec in specs}
     unreadable = any(item.spec is None for item in cells)
     for item in trainings:
         if item.folder in running or not isinstance(item.spec, TrainingSpec):

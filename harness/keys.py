@@ -34,8 +34,10 @@ def training_key(
     precision: str,
     seed: int,
     assets: Mapping[str, str],
+    view: str | None,
 ) -> str:
     """Key of a trained model. assets: SHA-256 of every pretrained asset the training uses, by name.
+    view: how pairs are cut for it, null for whole ones.
 
     How often a checkpoint is written does not change the model, so it is left out of the schedule.
     """
@@ -54,8 +56,14 @@ def training_key(
             "precision": precision,
             "seed": seed,
             "assets": dict(assets),
+            "view": view,
         }
     )
+
+
+def wrapper_key(*, method: str, card_version: int, parts: Sequence[str]) -> str:
+    """Stands for the training key of a wrapper. parts: the training or source keys of its parts, in order."""
+    return digest({"kind": "wrapper", "method": method, "card_version": card_version, "parts": list(parts)})
 
 
 def source_key(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import datasets, given_weights, resolve, store
-from harness.errors import UserError, unknown
+from harness.errors import UserError
 from harness.presets import load_preset
 from harness.specs import TrainingSpec, dataset_of, read_spec
 from harness.store import Store
@@ -61,6 +61,8 @@ def _of_training(name: str, folder: Path, plugins: Sequence[Path]) -> Method:
         resolve.load_plugins(tuple(map(Path, spec.plugins)))
     if spec.method != name:
         raise UserError(f"{folder} holds a training of {spec.method}, --method says {name}")
+    if spec.view:
+        raise UserError(f"{folder} was trained on cut images ({spec.view} windows), as a part of a wrapper")
     card = card_of(name)
     if spec.card_version != card.version:
         raise UserError(
@@ -86,10 +88,10 @@ def of_setting(card: MethodCard, setting: Setting) -> Method:
 
 def card_of(name: str) -> MethodCard:
     """The method's card. UserError with did-you-mean for an unknown one."""
-    cards = registry.cards()
-    if name not in cards:
-        raise unknown("method", name, cards)
-    return cards[name]
+    try:
+        return registry.card(name)
+    except registry.UnknownName as error:
+        raise UserError(str(error)) from error
 
 
 def _built(card: MethodCard, info: DatasetInfo, parameters: Mapping[str, object]) -> Method:

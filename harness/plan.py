@@ -57,14 +57,16 @@ class Training:
 
     @property
     def label(self) -> str:
-        return f"train {self.spec.method} seed {self.spec.seed}"
+        view = f" on {self.spec.view} windows" if self.spec.view else ""
+        return f"train {self.spec.method}{view} seed {self.spec.seed}"
 
 
 @dataclass(frozen=True)
 class Cell:
     """A cell. stages: what is left of it, of `images`, `scores`, `record`. spec, folder: None where it is blocked.
 
-    training: what must be done first; None where nothing is trained or no image is left to make.
+    trainings: what must be done first, of a wrapper its parts; empty where nothing is trained or no image is left to
+    make.
     """
 
     method: str
@@ -74,7 +76,7 @@ class Cell:
     stages: tuple[str, ...] = ()
     spec: CellSpec | None = None
     folder: Path | None = None
-    training: Training | None = None
+    trainings: tuple[Training, ...] = ()
 
     @property
     def label(self) -> str:
@@ -102,7 +104,7 @@ class Plan:
     @property
     def trainings(self) -> tuple[Training, ...]:
         """The trainings the cells wait for, each once."""
-        found = {cell.training.spec.key: cell.training for cell in self.cells if cell.training}
+        found = {training.spec.key: training for cell in self.cells for training in cell.trainings}
         return tuple(found.values())
 
     def pairs_folder(self, fingerprint: str) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from harness import provenance, stopwatch, store
 from harness.errors import CellFailed
 from harness.metrics.base import SetValue
-from harness.records import Budget, MetricValue, Record
+from harness.records import Budget, MetricValue, PartRecord, Record
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.stats import bootstrap_mean
 from mrnet import files
@@ -24,10 +24,29 @@ MODEL_FACTS = "model.json"
 """What a cell keeps of its model's training, so that its record can be made when the model is gone."""
 
 
-def keep_model_facts(folder: Path, results: store.Store, model: Path) -> None:
-    """Copy what the record will say of the model in `model` into the cell's folder."""
-    facts = {**store.read_json(model / store.DONE), "tuning_trials": tuning_trials(results, model)}
-    files.write_text(folder / MODEL_FACTS, json.dumps(facts, indent=1))
+def keep_model_facts(folder: Path, results: store.Store, spec: CellSpec) -> None:
+    """Copy what the record will say of the cell's models into its folder, by part."""
+    facts = {}
+    for trained in spec.trained:
+        model = results.model_folder(trained.method, trained.key)
+        facts[trained.part] = {**store.read_json(model / store.DONE), "tuning_trials": tuning_trials(results, model)}
+    if facts:
+        files.write_text(folder / MODEL_FACTS, json.dumps(facts, indent=1))
+
+
+def _models(folder: Path, spec: CellSpec) -> dict[str, dict]:
+    """What was kept of each of the cell's models, the first part's first. CellFailed where it is missing."""
+    kept = store.read_json(folder / MODEL_FACTS)
+    lacking = [trained.part for trained in spec.trained if trained.part not in kept]
+    if lacking:
+        raise CellFailed(
+            f"{folder / MODEL_FACTS} says nothing of {', '.join(lacking)}; remove {folder / 'images'} and run again"
+        )
+    return {trained.part: kept[trained.part] for trained in spec.trained}
+
+
+def _budget(model: Mapping[str, object]) -> Budget:
+    return Budget(**{name: model[name] for name in Budget.model_fields})
 
 
 def tuning_trials(results: store.Store, model: Path) -> int:
@@ -78,12 +97,11 @@ def record(folder: Path, spec: CellSpec) -> Record:
     sets = {key: SetValue(**value) for key, value in side["sets"].items()}
     durations = {**stopwatch.seconds(folder), "score": side["seconds"]}
     budget, device, dtype = None, provenance.device(), spec.precision
-    if spec.training_key is not None:
-        model = store.read_json(folder / MODEL_FACTS)
-        if not model:
-            raise CellFailed(f"{folder / MODEL_FACTS} is missing; remove {folder / 'images'} and run again")
-        budget = Budget(**{name: model[name] for name in Budget.model_fields})
-        device, dtype, durations["train"] = model["device"], model["dtype"], model["seconds"]
+    models = _models(folder, spec)
+    if models:
+        first = next(iter(models.values()))
+        budget, device, dtype = _budget(first), first["device"], first["dtype"]
+        durations["train"] = sum(model["seconds"] for model in models.values())
     return Record(
         method=spec.method,
         title=spec.title,
@@ -109,7 +127,11 @@ def record(folder: Path, spec: CellSpec) -> Record:
         weights=spec.assets,
         target_box_source=spec.box_source,
         budget=budget,
-        training_key=spec.training_key,
+        training_key=spec.trained[0].key if spec.trained else None,
+        parts={
+            trained.part: PartRecord(training_key=trained.key, budget=_budget(models[trained.part]))
+            for trained in (spec.trained if len(spec.trained) > 1 else ())
+        },
         given_weights=spec.given.sha256 if spec.given else None,
         cell_key=spec.key,
         score_key=spec.score_key,

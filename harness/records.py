@@ -97,6 +97,13 @@ class Measurement(_Plain):
         files.write_text(path, self.model_dump_json(by_alias=True, indent=1) + "\n")
 
 
+class PartRecord(_Plain):
+    """A trained part of a wrapper."""
+
+    training_key: str = Field(description="key of the part's trained model")
+    budget: Budget = Field(description="what its training cost")
+
+
 class Record(Measurement):
     """The result of one cell under one protocol."""
 
@@ -121,8 +128,13 @@ class Record(Measurement):
     dataset_fingerprint: str = Field(
         description="hash of sources, annotations, reader version, size and filter; never of pixels"
     )
-    budget: Budget | None = Field(description="what training cost; null where nothing was trained")
-    training_key: str | None = Field(None, description="key of the trained model; null where nothing was trained")
+    budget: Budget | None = Field(
+        description="what training cost; null where nothing was trained; a wrapper's is its inner method's"
+    )
+    training_key: str | None = Field(
+        None, description="key of the trained model, of a wrapper's inner method; null where nothing was trained"
+    )
+    parts: dict[str, PartRecord] = Field({}, description="of a wrapper whose inpainter is trained too: all trainings")
     given_weights: str | None = Field(None, description="SHA-256 of the file of weights used in place of a training")
     cell_key: str = Field(description="key of the cell's images")
     score_key: str = Field(description="key of the cell's scores")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from harness.pairs import PairList
 from harness.plan import POLICIES, Cell, Plan, RunRequest, Status, Training, needed_assets
 from harness.presets import Preset, Schedule, load_preset
 from harness.records import Leakage
-from harness.specs import CellSpec, TrainingSpec
+from harness.specs import CellSpec, Trained, TrainingSpec
 from harness.store import Store
 from harness.weights import WeightStore
 from methods import registry
-from methods.card import MethodCard, supports
+from methods.card import MethodCard, Part, supports
 
 
 def load_plugins(paths: tuple[Path, ...]) -> None:
@@ -39,7 +40,12 @@ def all_cards() -> dict[str, MethodCard]:
 
 
 def parameters_of(card: MethodCard, preset: Preset) -> dict[str, object]:
-    """A method's parameters under a preset. UserError for a parameter the card does not list or of another type."""
+    """A method's parameters under a preset, a wrapper's those of its parts.
+
+    UserError for a parameter the card does not list or of another type.
+    """
+    if card.parts:
+        return {part.card.name: parameters_of(part.card, preset) for part in card.parts}
     entry = preset.methods.get(card.name)
     try:
         return registry.resolve_parameters(card, entry.parameters if entry else {})
@@ -47,8 +53,8 @@ def parameters_of(card: MethodCard, preset: Preset) -> dict[str, object]:
         raise UserError(f"preset {preset.name}: {error}") from error
 
 
-def _checked_cards(request: RunRequest) -> dict[str, MethodCard]:
-    """All cards, once everything in the request is known that needs neither preset nor dataset."""
+def _checked_cards(request: RunRequest) -> list[MethodCard]:
+    """The cards of the methods asked for, once all in the request is known that needs neither preset nor dataset."""
     if request.policy not in POLICIES:
         raise unknown("policy", request.policy, POLICIES)
     if request.results.exists() and not request.results.is_dir():
@@ -57,15 +63,25 @@ def _checked_cards(request: RunRequest) -> dict[str, MethodCard]:
     cards = all_cards()
     if not request.methods:
         raise UserError(f"--methods names no method. Valid: {', '.join(sorted(cards))}")
-    for name in request.methods:
-        if name not in cards:
-            raise unknown("method", name, cards)
     for override in request.overrides:
         # a preset may hold schedules of methods that are not installed here; an override is meant for one that is
         section, *rest = override.partition("=")[0].split(".")
         if section == "methods" and rest and rest[0] not in cards:
             raise UserError(f"--set {override!r}: {unknown('method', rest[0], cards)}")
-    return cards
+    asked = {card.name: card for card in (_card(name, cards) for name in request.methods)}
+    return list(asked.values())
+
+
+def _card(name: str, cards: Mapping[str, MethodCard]) -> MethodCard:
+    """The card of a method, a wrapper or a control. UserError with did-you-mean."""
+    if name in cards:
+        return cards[name]
+    if "(" not in name and ")" not in name:
+        raise unknown("method", name, cards)
+    try:
+        return registry.card(name)
+    except registry.UnknownName as error:
+        raise UserError(str(error)) from error
 
 
 def _dataset_of(request: RunRequest) -> Dataset:
@@ -105,7 +121,7 @@ def resolve(request: RunRequest) -> Plan:
         if not len(pair_list):
             raise UserError(f"split {split} of {dataset.name} has no {part} pair; run: bench data check {dataset.name}")
     resolver = _Resolver(plan)
-    cells = [cell for name in dict.fromkeys(request.methods) for cell in resolver.cells(cards[name])]
+    cells = [cell for card in cards for cell in resolver.cells(card)]
     plan = replace(plan, cells=tuple(cells))
     return replace(plan, missing=_missing(plan))
 
@@ -176,8 +192,17 @@ class _Resolver:
             return [Cell(card.name, seed, Status.BLOCKED, reason) for seed in seeds]
         return [self._cell(card, seed) for seed in seeds]
 
-    def _training(self, card: MethodCard, seed: int) -> Training:
-        preset = self._plan.preset
+    def _trainings(self, card: MethodCard, seed: int | None) -> dict[str, Training]:
+        """What the method, or each part of a wrapper, learns; by the part's label."""
+        if seed is None:
+            return {}
+        parts = card.parts or (Part(card),)
+        return {part.label: self._training(part, seed) for part in parts if part.card.learns}
+
+    def _training(self, part: Part, seed: int) -> Training:
+        card, preset = part.card, self._plan.preset
+        if not card.seeded:
+            seed = self._plan.request.seeds[0]
         parameters = parameters_of(card, preset)
         _, schedule = preset.for_method(card.name)
         assets = {name: asset(name).sha256 for name in card.assets(parameters)}
@@ -194,6 +219,7 @@ class _Resolver:
             precision=preset.precision,
             seed=seed,
             assets=assets,
+            view=part.view,
         )
         spec = TrainingSpec(
             **self._common,
@@ -206,14 +232,15 @@ class _Resolver:
             precision=preset.precision,
             seed=seed,
             assets=assets,
+            view=part.view,
         )
         folder = self._plan.results.model_folder(card.name, key)
         done = (folder / store.DONE).is_file() and not self._always
         return Training(spec, folder, Status.CACHED if done else Status.TO_DO)
 
     def _cell(self, card: MethodCard, seed: int | None) -> Cell:
-        training = None if seed is None else self._training(card, seed)
-        spec = self._cell_spec(card, training)
+        trainings = self._trainings(card, seed)
+        spec = self._cell_spec(card, seed, trainings)
         folder = self._plan.results.cell_folder(self._plan.dataset.name, card.name, spec.key)
         stages = self._stages(folder, spec)
         return Cell(
@@ -223,60 +250,78 @@ class _Resolver:
             stages=stages,
             spec=spec,
             folder=folder,
-            training=training if "images" in stages else None,
+            trainings=tuple(trainings.values()) if "images" in stages else (),
         )
 
-    def _cell_spec(self, card: MethodCard, training: Training | None) -> CellSpec:
-        plan = self._plan
-        looks = training is not None or card.name in USES_TRAINING_FRAMES
-        seen = plan.train.hash if looks else None
-        given, entry = self._given.get(card.name), plan.preset.methods.get(card.name)
-        parameters = parameters_of(card, plan.preset)
+    def _source(self, card: MethodCard, trainings: Mapping[str, Training]) -> str:
+        """The key of what makes the images: a training, a file of weights, a wrapper's parts, or the method alone."""
+        if card.parts:
+            parts = [
+                trainings[part.label].spec.key if part.card.learns else self._source(part.card, {})
+                for part in card.parts
+            ]
+            return keys.wrapper_key(method=card.name, card_version=card.version, parts=parts)
+        if trainings:
+            return trainings[card.name].spec.key
+        parameters, given = parameters_of(card, self._plan.preset), self._given.get(card.name)
         identity = {"method": card.name, "card_version": card.version, "parameters": parameters}
-        if training:
-            source = training.spec.key
-        elif given:
-            source = keys.given_key(**identity, weights_sha256=given.sha256)
-        else:
-            source = keys.source_key(**identity, train_pair_list_hash=seen)
+        if given:
+            return keys.given_key(**identity, weights_sha256=given.sha256)
+        return keys.source_key(**identity, train_pair_list_hash=self._seen(card, trainings))
+
+    def _seen(self, card: MethodCard, trainings: Mapping[str, Training]) -> str | None:
+        """Hash of the training pairs that the images depend on."""
+        return self._plan.train.hash if trainings or card.name in USES_TRAINING_FRAMES else None
+
+    def _settled(self, card: MethodCard) -> bool:
+        """Whether the preset says that the method, and each part of a wrapper, settles at its budget."""
+        entries = [self._plan.preset.methods.get(part.card.name) for part in card.parts or (Part(card),)]
+        return all(entry is None or entry.settled for entry in entries)
+
+    def _cell_spec(self, card: MethodCard, seed: int | None, trainings: Mapping[str, Training]) -> CellSpec:
+        plan, trained = self._plan, bool(trainings)
         key = keys.cell_key(
-            source=source,
+            source=self._source(card, trainings),
             dataset=plan.dataset.name,
             split=plan.split,
-            preset=plan.preset.name if training else None,
+            preset=plan.preset.name if trained else None,
             test_pair_list_hash=plan.test.hash,
             dataset_fingerprint=self._fingerprint,
             size_px=plan.preset.size_px,
         )
         scoring = {name: asset(name).sha256 for name in plan.protocol.assets()}
         masks = {name: asset(name).sha256 for name in plan.dataset.assets}
+        learning = {name: sha for training in trainings.values() for name, sha in training.spec.assets.items()}
         path_given = plan.request.protocol.endswith((".yaml", ".yml"))
         return CellSpec(
             **self._common,
             key=key,
             method=card.name,
-            parameters=parameters,
+            parameters=parameters_of(card, plan.preset),
             control=card.name in CONTROL_CARDS,
             title=card.title,
             privileged=card.privileged,
-            training_key=training.spec.key if training else None,
-            given=given,
-            preset=plan.preset.name if training else None,
-            overrides=plan.request.overrides if training else (),
-            ranked=not card.privileged and (plan.preset.ranked or training is None),
-            settled=training is None or entry is None or entry.settled,
-            seed=training.spec.seed if training else None,
-            precision=plan.preset.precision if training else "fp32",
+            trained=tuple(
+                Trained(part=label, method=training.spec.method, key=training.spec.key)
+                for label, training in trainings.items()
+            ),
+            given=self._given.get(card.name),
+            preset=plan.preset.name if trained else None,
+            overrides=plan.request.overrides if trained else (),
+            ranked=not card.privileged and (plan.preset.ranked or not trained),
+            settled=not trained or self._settled(card),
+            seed=seed,
+            precision=plan.preset.precision if trained else "fp32",
             protocol=str(Path(plan.request.protocol).absolute()) if path_given else plan.request.protocol,
             protocol_name=plan.protocol.name,
             protocol_hash=plan.protocol.hash,
             score_key=keys.score_key(key, plan.protocol.hash),
             pairs=plan.pairs_folder(self._fingerprint).name,
             test_pair_list_hash=plan.test.hash,
-            train_pair_list_hash=seen,
+            train_pair_list_hash=self._seen(card, trainings),
             box_source=plan.info.box_source,
             leakage=self._leakage,
-            assets={**masks, **(training.spec.assets if training else {}), **scoring},
+            assets={**masks, **learning, **scoring},
             command=provenance.command_line(),
         )
 

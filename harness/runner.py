@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from enum import Enum
@@ -120,11 +120,8 @@ class _Run:
 
     def through(self, executor: Executor) -> list[Outcome]:
         """Submit what can start, controls first, then what waits for it, until all has ended."""
-        trainings = self._trainings
-        keys = {training.spec.key for training in trainings}
-        waiting = [cell for cell in self._plan.to_do if cell.training and cell.training.spec.key in keys]
-        free = [cell for cell in self._plan.to_do if cell not in waiting]
-        ready = sorted(free, key=lambda cell: not cell.spec.control)
+        trainings, waiting = self._trainings, _Waiting(self._plan)
+        ready = sorted(waiting.free, key=lambda cell: not cell.spec.control)
         self._total = len(trainings) + len(self._plan.to_do)
         running: dict[Future, Task] = {executor.submit(self._do, task): task for task in [*ready, *trainings]}
         outcomes: list[Outcome] = []
@@ -136,11 +133,10 @@ class _Run:
                         task, outcome = running.pop(future), future.result()
                         outcomes.append(outcome)
                         say(f"{outcome}")
-                        for cell in _waiting_for(task, waiting):
-                            if outcome.end is End.FAILED:
-                                outcomes.append(self._given_up(cell))
-                            else:
-                                running[executor.submit(self._do, cell)] = cell
+                        if outcome.end is End.FAILED:
+                            outcomes += [self._given_up(cell, task) for cell in waiting.given_up(task)]
+                        else:
+                            running.update((executor.submit(self._do, cell), cell) for cell in waiting.freed(task))
             finally:
                 # on an error of our own, too, nothing is left running
                 if running:
@@ -196,9 +192,9 @@ class _Run:
             return reason
         return ""
 
-    def _given_up(self, cell: Cell) -> Outcome:
+    def _given_up(self, cell: Cell, training: Training) -> Outcome:
         """A cell whose training failed, unless another run has done it meanwhile."""
-        reason = f"its training failed: {cell.training.folder / store.FAILURE}"
+        reason = f"its training failed: {training.folder / store.FAILURE}"
         with store.held(cell.folder, lambda reason: say(f"{cell.label}: {reason}")):
             if self._is_done(cell):
                 return Outcome(cell.label, End.CACHED)
@@ -260,11 +256,29 @@ class _Run:
             time.sleep(_POLL_S)
 
 
-def _waiting_for(task: Task, cells: list[Cell]) -> list[Cell]:
-    """The cells that can start, or must be given up, when `task` has ended."""
-    if not isinstance(task, Training):
-        return []
-    return [cell for cell in cells if cell.training.spec.key == task.spec.key]
+class _Waiting:
+    """The cells that wait for trainings. free: those to do that wait for none."""
+
+    def __init__(self, plan: Plan):
+        to_do = {training.spec.key for training in plan.trainings if training.status is Status.TO_DO}
+        lacks = [(cell, {training.spec.key for training in cell.trainings} & to_do) for cell in plan.to_do]
+        self.free = [cell for cell, keys in lacks if not keys]
+        self._waiting = [(cell, keys) for cell, keys in lacks if keys]
+
+    def freed(self, done: Task) -> list[Cell]:
+        """The cells whose last training `done` is."""
+        for _, keys in self._waiting:
+            keys.discard(done.spec.key)
+        return self._taken(lambda keys: not keys)
+
+    def given_up(self, failed: Task) -> list[Cell]:
+        """The cells that can never start."""
+        return self._taken(lambda keys: failed.spec.key in keys)
+
+    def _taken(self, chosen: Callable[[set[str]], bool]) -> list[Cell]:
+        cells = [cell for cell, keys in self._waiting if chosen(keys)]
+        self._waiting = [(cell, keys) for cell, keys in self._waiting if not chosen(keys)]
+        return cells
 
 
 def _why(code: int, folder: Path) -> str:

@@ -51,8 +51,16 @@ class Given(Strict):
     origin: str
 
 
+class Trained(Strict):
+    """A model that a cell uses. part: the label of a wrapper's part, else the method's name. key: of its training."""
+
+    part: str
+    method: str
+    key: str
+
+
 class TrainingSpec(_Common):
-    """A training. assets: SHA-256 of the pretrained assets it uses, by name."""
+    """A training. assets: SHA-256 of the pretrained assets it uses, by name. view: how pairs are cut for it, if so."""
 
     kind: Literal["training"] = "training"
     card_version: int
@@ -61,12 +69,13 @@ class TrainingSpec(_Common):
     precision: Literal["auto", "bf16", "fp32"]
     seed: int
     assets: dict[str, str]
+    view: str | None = None
 
 
 class CellSpec(_Common):
     """A cell under one protocol.
 
-    training_key: of the model it uses, null where nothing is trained; preset and seed: null likewise.
+    trained: the models it uses, a wrapper's in the order of its parts; preset and seed: null where there is none.
     given: the file of weights it uses in place of a training. settled: false where the preset says that the method
     does not train to a stable state at its budget.
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
@@ -80,7 +89,7 @@ class CellSpec(_Common):
     control: bool
     title: str
     privileged: bool
-    training_key: str | None
+    trained: tuple[Trained, ...] = ()
     given: Given | None = None
     preset: str | None
     overrides: tuple[str, ...]

@@ -9,6 +9,7 @@ pairs/<dataset>-<pair list's hash>-<HxW>-<fingerprint>/    pairs.csv frames/*.pn
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -53,8 +54,9 @@ class Store:
         return self.root / "models" / f"{method}-{training_key[:KEY_LENGTH]}"
 
     def cell_folder(self, dataset: str, method: str, cell_key: str) -> Path:
-        """Folder of a cell: its images, scores and records."""
-        return self.root / "cells" / dataset / f"{method}-{cell_key[:KEY_LENGTH]}"
+        """Folder of a cell: its images, scores and records. A wrapper's parentheses and commas become dots."""
+        name = re.sub(r"[(),]+", ".", method).strip(".")
+        return self.root / "cells" / dataset / f"{name}-{cell_key[:KEY_LENGTH]}"
 
     def pairs_folder(self, dataset: str, pair_list_hash: str, size_px: tuple[int, int], fingerprint: str) -> Path:
         """Folder of a test pair list with the frames and poses it uses, of the dataset of that fingerprint."""

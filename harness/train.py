@@ -15,7 +15,8 @@ from harness.progress import track
 from harness.specs import TrainingSpec
 from harness.stopwatch import Stopwatch
 from methods import registry
-from methods.base import CHECKPOINT, FitContext, TrainingSchedule, never
+from methods.base import CHECKPOINT, FitContext, TrainingData, TrainingSchedule, never
+from methods.views import cut_data
 from mrnet import files
 
 LOG = logging.getLogger(__name__)
@@ -42,13 +43,13 @@ class _StepProgress:
         self._watch.tick()
 
 
-def training_data(spec: TrainingSpec) -> PairData:
-    """The training pairs. CellFailed if they are not those the training was planned with."""
+def training_data(spec: TrainingSpec) -> TrainingData:
+    """The training pairs, through the spec's view. CellFailed if they are not those the training was planned with."""
     dataset = specs.dataset_of(spec)
     pairs = dataset.pair_list(spec.split, "train", spec.size_px)
     if pairs.hash != spec.train_pair_list_hash:
         raise CellFailed(f"the training pairs have hash {pairs.hash}, planned was {spec.train_pair_list_hash}")
-    return PairData(dataset.frames(spec.size_px), pairs)
+    return cut_data(PairData(dataset.frames(spec.size_px), pairs), spec.view)
 
 
 def train(folder: Path, spec: TrainingSpec, stop: Callable[[], bool] = never) -> None:

@@ -155,6 +155,10 @@ class Method(ABC):
     def synthesize(self, condition: Condition) -> Synthesis:
         """One image a pair, (B, 3, H, W) in [-1, 1], in the condition's order, whatever else is in the batch."""
 
+    def learners(self) -> Mapping[str, Method]:
+        """What is trained by itself, by name: this method where it learns, or the parts of a wrapper."""
+        return {self.card.name: self} if self.card.learns else {}
+
     def save(self, folder: Path) -> None:
         """Write what `load` needs into `folder`. Nothing by default."""
 

@@ -27,6 +27,19 @@ class DatasetInfo:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A method that a wrapper is made of. view: how pairs are cut for it (`methods.views`); None: not at all."""
+
+    card: MethodCard
+    view: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Unique among a wrapper's parts, safe as a file name."""
+        return f"{self.view}-{self.card.name}" if self.view else self.card.name
+
+
+@dataclass(frozen=True)
 class MethodCard:
     """A method's identity and needs.
 
@@ -41,6 +54,7 @@ class MethodCard:
     the width divisible by that power.
     needs_joints: joints without which the method cannot work; one that can be derived (`mrnet.skeletons`) does.
     privileged: the output is made from the target, so the row is a ceiling and is never ranked.
+    parts: what a wrapper is made of; its `parameters` then hold those of each part under the part's name.
     """
 
     name: str
@@ -61,6 +75,7 @@ class MethodCard:
     halves_to_px: int | None = None
     needs_joints: tuple[str, ...] = ()
     privileged: bool = False
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("version", "size_multiple", "min_size_px"):
@@ -69,7 +84,10 @@ class MethodCard:
 
     def assets(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
         """Names of the pretrained assets that training with these parameters needs."""
-        return tuple(str(parameters[name]) for name in self.weight_parameters if parameters.get(name))
+        own = [str(parameters[name]) for name in self.weight_parameters if parameters.get(name)]
+        for part in self.parts:
+            own += part.card.assets(parameters[part.card.name])
+        return tuple(dict.fromkeys(own))
 
 
 def _halves_to(least_px: int, size_px: tuple[int, int]) -> bool:
@@ -79,7 +97,11 @@ def _halves_to(least_px: int, size_px: tuple[int, int]) -> bool:
 
 
 def supports(card: MethodCard, info: DatasetInfo) -> tuple[bool, str]:
-    """Whether the method can run on the dataset, and if not, why, in one sentence."""
+    """Whether the method, and all its parts, can run on the dataset, and if not, why, in one sentence."""
+    for part in card.parts:
+        fits, reason = supports(part.card, info)
+        if not fits:
+            return fits, reason
     height, width = info.size_px
     if height % card.size_multiple or width % card.size_multiple:
         return (

@@ -151,3 +151,14 @@ GUIDED_PIX2PIX = MethodCard(
     size_multiple=8,
     min_size_px=32,
 )
+
+TELEA = MethodCard(
+    name="telea",
+    title="Telea",
+    summary="The reference with the person's box inpainted by OpenCV: the scene without the person.",
+    paper="Telea, An Image Inpainting Technique Based on the Fast Marching Method, J. Graphics Tools 2004",
+    year=2004,
+    licence="Apache-2.0 (OpenCV)",
+    version=1,
+    learns=False,
+)

@@ -1,4 +1,4 @@
-"""Where methods come from: this folder, entry points (`mrnet_bench.methods`) and `--plugin file.py`.
+"""Where methods come from: this folder, entry points (`mrnet_bench.methods`), `--plugin file.py`, and wrappers of them.
 
 The only importer of concrete methods. Built-in cards are read without torch; a method's module is imported when built.
 """
@@ -16,6 +16,7 @@ from methods import cards as builtin_cards
 from methods.base import Method
 from methods.card import DatasetInfo, MethodCard
 from methods.naming import unknown_text
+from methods.wrapping import WrongWrapper, split_name
 
 ENTRY_POINT_GROUP = "mrnet_bench.methods"
 
@@ -28,6 +29,7 @@ _BUILTIN: dict[str, tuple[MethodCard, str]] = {
         (builtin_cards.DVG, "methods.dvg:DVGMethod"),
         (builtin_cards.PATN, "methods.patn:PATNMethod"),
         (builtin_cards.GUIDED_PIX2PIX, "methods.guided_pix2pix:GuidedPix2PixMethod"),
+        (builtin_cards.TELEA, "methods.telea:TeleaMethod"),
     )
 }
 _PLUGINS: dict[str, type[Method]] = {}
@@ -54,16 +56,28 @@ def cards() -> dict[str, MethodCard]:
 
 
 def card(name: str) -> MethodCard:
-    """One method's card. Raises UnknownName."""
+    """The card of a method, or of a wrapper such as `union-crop(patn)`. Raises UnknownName."""
     known = cards()
+    try:
+        wrapped = split_name(name)
+        if wrapped is not None:
+            wrapper, arguments = wrapped
+            return wrapper.card(arguments, known)
+    except WrongWrapper as error:
+        raise UnknownName(str(error)) from error
     if name not in known:
         raise UnknownName(unknown_text("method", name, known))
     return known[name]
 
 
 def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dict[str, object]:
-    """The card's parameters with `overrides` applied. Raises UnknownName for a parameter the card does not list and
-    ValueError for a value of another type."""
+    """The card's parameters with `overrides` applied, a wrapper's those of each part.
+
+    Raises UnknownName for a parameter the card does not list and ValueError for a value of another type.
+    """
+    if card.parts:
+        parts = {part.card.name: part.card for part in card.parts}
+        return {name: resolve_parameters(part, overrides.get(name, {})) for name, part in parts.items()}
     resolved = dict(card.parameters)
     for name, value in overrides.items():
         if name not in resolved:
@@ -83,13 +97,21 @@ def build(name: str, info: DatasetInfo, parameters: Mapping[str, object]) -> Met
     """The method for a dataset with the given parameter overrides. Raises UnknownName or ValueError."""
     known = card(name)
     resolved = resolve_parameters(known, parameters)
+    if known.parts:
+        parts = tuple(build(part.card.name, info, resolved[part.card.name]) for part in known.parts)
+        wrapper, _ = split_name(name)
+        return _imported(wrapper.attribute)(known, info, resolved, parts)
     if name in _BUILTIN:
-        module, _, attribute = _BUILTIN[name][1].partition(":")
-        method = getattr(importlib.import_module(module), attribute)
+        method = _imported(_BUILTIN[name][1])
     else:
         plugged = {kind.card.name: kind for kind in (*_PLUGINS.values(), *_entry_points().values())}
         method = plugged[name]
     return method(info, resolved)
+
+
+def _imported(path: str) -> type:
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def load_plugin(path: Path) -> list[str]:

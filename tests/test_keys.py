@@ -21,6 +21,7 @@ TRAINING = {
     "precision": "auto",
     "seed": 0,
     "assets": {"vgg16": "a" * 64},
+    "view": None,
 }
 OTHER = {
     "method": "pg2",
@@ -34,6 +35,7 @@ OTHER = {
     "precision": "fp32",
     "seed": 1,
     "assets": {"vgg16": "b" * 64},
+    "view": "crop",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.commands.options import Plugins
-from harness.errors import UserError, unknown
+from harness.errors import UserError
 
 
 def check(
@@ -29,20 +29,20 @@ def check(
       bench check mine --plugin mine.py
     """
     from harness.controls import CONTROL_CARDS
+    from harness.models import card_of
     from harness.resolve import load_plugins
     from methods import registry
 
     load_plugins(tuple(plugin or ()))
-    cards = registry.cards()
     if method in CONTROL_CARDS:
-        raise UserError(f"{method} is a control, made by the harness itself; methods are: {', '.join(sorted(cards))}")
-    if method not in cards:
-        raise unknown("method", method, cards)
+        names = ", ".join(sorted(registry.cards()))
+        raise UserError(f"{method} is a control, made by the harness itself; methods are: {names}")
+    card = card_of(method)
     # bit for bit means little where a GPU adds up in whatever order its threads end
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     from harness import check as contract
 
-    card, start_s = cards[method], time.monotonic()
+    start_s = time.monotonic()
     (_, (height, width)), parameters = contract.dataset_for(card), contract.reduced_parameters(card)
     shown = " ".join(f"{name}={value}" for name, value in parameters.items())
     typer.echo(f"{card.name} ({card.title}), {height}×{width} px" + (f", {shown}" if shown else ""))

@@ -11,6 +11,7 @@ from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugin
 from harness.engine import ENGINES
 from harness.errors import CellFailed, UserError
 from harness.plan import POLICIES
+from methods.wrapping import split_list
 
 if TYPE_CHECKING:
     from harness.plan import Plan
@@ -62,6 +63,8 @@ def run(
 
       bench run --methods patn,copy --weights patn=patn.safetensors --dataset market --data-root ~/data --preset paper
 
+      bench run --methods 'mrnet,crop-inpaint(patn),union-crop(pn_gan)' --dataset footage
+
       bench run --methods mine --plugin mine.py --dataset footage --preset mine.yaml --plan
     """
     from harness.estimate import lines
@@ -69,7 +72,7 @@ def run(
     from harness.resolve import resolve
 
     request = RunRequest(
-        methods=tuple(_items(methods)),
+        methods=tuple(split_list(methods)),
         dataset=dataset,
         split=split,
         preset=preset,
@@ -98,13 +101,9 @@ def run(
     _end(outcomes)
 
 
-def _items(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
 def _seeds(text: str) -> tuple[int, ...]:
     try:
-        seeds = tuple(int(item) for item in _items(text))
+        seeds = tuple(int(item) for item in split_list(text))
     except ValueError as error:
         raise UserError(f"--seeds {text!r}: expected whole numbers, for example --seeds 0,1,2") from error
     if not seeds or min(seeds) < 0:
@@ -122,7 +121,7 @@ def _show_report(plan: Plan) -> None:
     recorded = [spec for folder, spec in planned if has_record(folder, spec.protocol_name, spec.score_key)]
     if not recorded:
         return
-    trained = any(spec.training_key for spec in recorded)
+    trained = any(spec.trained for spec in recorded)
     reports = write_all(
         plan.results.root,
         dataset=plan.dataset.name,
