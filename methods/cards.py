@@ -162,3 +162,23 @@ TELEA = MethodCard(
     version=1,
     learns=False,
 )
+
+DEEPFILL = MethodCard(
+    name="deepfill",
+    title="DeepFill",
+    summary="The reference with the person's box inpainted, coarse to fine with contextual attention: the scene "
+    "without the person. Version 1.",
+    paper="Yu et al., Generative Image Inpainting with Contextual Attention, CVPR 2018",
+    year=2018,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "width": 32,  # channels of the first layers; the critics have twice as many
+            "critic_turns": 5,  # turns of the critics before each of the painter
+        }
+    ),
+    reduced=MappingProxyType({"width": 4, "critic_turns": 2}),
+    size_multiple=8,
+    min_size_px=32,
+)

@@ -52,7 +52,7 @@ class Phase:
     """Steps of one kind: what is made of a batch once, and the turns that learn from it, in their order.
 
     make: from a batch on the device to what the turns' losses take, with the gradients that they need. A later turn
-    sees what the earlier ones made of the networks, but not of what was made.
+    sees what the earlier ones made of the networks, but not of what was made. One optimiser may take several turns.
     until: the step before which the phase ends; None for the last.
     """
 
@@ -75,8 +75,8 @@ class Program:
 
     @property
     def optimizers(self) -> Iterator[torch.optim.Optimizer]:
-        """Every turn's, phase by phase."""
-        return (turn.optimizer for phase in self.phases for turn in phase.turns)
+        """Every turn's, phase by phase, each once."""
+        return iter(dict.fromkeys(turn.optimizer for phase in self.phases for turn in phase.turns))
 
     def phase_at(self, step: int) -> Phase:
         """The phase the step belongs to."""

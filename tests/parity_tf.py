@@ -82,7 +82,7 @@ def check_names(shapes, state, names):
         assert math.prod(shapes[theirs]) == state[ours].numel(), theirs
 
 
-def check_output(store, fixture, key, output):
+def check_output(store, fixture, key, output, tolerance=TOLERANCE):
     """An output in the fixture's layout (N, H, W, C) or (N, C) is the fixture's; N may be a part of its batch.
 
     key: the output's name in the thinned file; `_sK` at its end says every K-th row and column, `he_` at its start the
@@ -95,7 +95,7 @@ def check_output(store, fixture, key, output):
     assert list(values.shape[1:]) == statistics["shape"][1:]
     if len(values) == statistics["shape"][0]:
         measured = [values.mean(dtype=np.float64) / statistics["std"], values.std(dtype=np.float64) / statistics["std"]]
-        np.testing.assert_allclose(measured, [statistics["mean"] / statistics["std"], 1], rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(measured, [statistics["mean"] / statistics["std"], 1], rtol=0, atol=tolerance)
     strided = values[:, :: int(stride), :: int(stride)] if stride else values
     strided = np.ascontiguousarray(strided)
     with np.load(REFERENCE / f"{store}.npz") as thinned:
@@ -104,5 +104,5 @@ def check_output(store, fixture, key, output):
     if FULL.is_dir():
         with np.load(FULL / f"{fixture}.npz") as full:
             difference = max(difference, np.abs(strided - full[key][: len(strided)]).max())
-    assert difference / statistics["std"] < TOLERANCE, (fixture, key, difference, statistics["std"])
+    assert difference / statistics["std"] < tolerance, (fixture, key, difference, statistics["std"])
     return float(difference / statistics["std"])

@@ -9,7 +9,7 @@ import typer
 from harness.commands.options import Plugins
 
 app = typer.Typer(
-    help="List methods, datasets, protocols and presets.",
+    help="List methods, datasets, protocols, presets and suites.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -114,3 +114,16 @@ def presets() -> None:
             if entry.schedule:
                 changed = entry.schedule.model_dump(exclude_defaults=True)
                 typer.echo(f"    {method}: " + ", ".join(f"{key} {value}" for key, value in changed.items()))
+
+
+@app.command()
+def suites() -> None:
+    """Suites, with dataset, preset and methods."""
+    from harness import config
+    from harness.suites import load_suite
+
+    for name in config.names("suites"):
+        suite = load_suite(name)
+        typer.echo(f"{name}: {suite.description}")
+        typer.echo(f"    dataset: {suite.dataset or 'any, named with --dataset'}; preset: {suite.preset}")
+        typer.echo(f"    methods: {', '.join(suite.methods)}")

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugins, Protocol, Results, WeightsDir
+from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugins, Results, WeightsDir
 from harness.engine import ENGINES
 from harness.errors import CellFailed, UserError
 from harness.plan import POLICIES
+from harness.suites import Suite, asked_for
 from methods.wrapping import split_list
+
+DEFAULTS = Suite()
 
 if TYPE_CHECKING:
     from harness.plan import Plan
@@ -19,12 +22,28 @@ if TYPE_CHECKING:
 
 
 def run(
-    methods: Annotated[str, typer.Option(metavar="A,B", help="Methods and controls; `bench list methods` names them.")],
-    dataset: Annotated[str, typer.Option(help="Dataset; `bench list datasets` names them.")],
+    methods: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="A,B", help="Methods and controls; `bench list methods` names them."),
+    ] = None,
+    dataset: Annotated[Optional[str], typer.Option(help="Dataset; `bench list datasets` names them.")] = None,  # noqa: UP045
+    suite: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="A named set of all these, or a YAML file; other options take its place."),
+    ] = None,
     split: Annotated[Optional[str], typer.Option(help="Split.", show_default="the dataset's own")] = None,  # noqa: UP045
-    preset: Annotated[str, typer.Option(help="Training preset: a name, or a YAML file.")] = "quick",
-    seeds: Annotated[str, typer.Option(metavar="0,1", help="Training seeds, a training each.")] = "0",
-    protocol: Protocol = "offline-v1",
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Training preset: a name, or a YAML file.", show_default=DEFAULTS.preset),
+    ] = None,
+    seeds: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="0,1", help="Training seeds, a training each.", show_default="0"),
+    ] = None,
+    protocol: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Protocol: a name, or a YAML file.", show_default=DEFAULTS.protocol),
+    ] = None,
     pairs: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE", help="Test on these pairs, a list as `bench data pairs` writes them."),
@@ -63,6 +82,8 @@ def run(
 
       bench run --methods patn,copy --weights patn=patn.safetensors --dataset market --data-root ~/data --preset paper
 
+      bench run --suite everything-smoke --dataset penn --data-root drawn
+
       bench run --methods 'mrnet,crop-inpaint(patn),union-crop(pn_gan)' --dataset footage
 
       bench run --methods mine --plugin mine.py --dataset footage --preset mine.yaml --plan
@@ -71,13 +92,19 @@ def run(
     from harness.plan import RunRequest
     from harness.resolve import resolve
 
+    given = {
+        "methods": None if methods is None else tuple(split_list(methods)),
+        "seeds": None if seeds is None else _seeds(seeds),
+    }
+    given |= {"dataset": dataset, "split": split, "preset": preset, "protocol": protocol}
+    asked = asked_for(suite, given)
     request = RunRequest(
-        methods=tuple(split_list(methods)),
-        dataset=dataset,
-        split=split,
-        preset=preset,
-        seeds=_seeds(seeds),
-        protocol=protocol,
+        methods=asked.methods,
+        dataset=asked.dataset,
+        split=asked.split,
+        preset=asked.preset,
+        seeds=asked.seeds,
+        protocol=asked.protocol,
         pairs=pairs,
         limit=limit,
         weights=tuple(weights or ()),
@@ -139,13 +166,14 @@ def _show_report(plan: Plan) -> None:
 
 
 def _end(outcomes: list[Outcome]) -> None:
-    """Name what did not get done; CellFailed for failures, UserError where nothing at all could run."""
+    """Name what did not get done, and count; CellFailed for failures, UserError where nothing at all could run."""
     from harness.runner import End
 
-    blocked = [outcome for outcome in outcomes if outcome.end is End.BLOCKED]
+    ends = {end: [outcome for outcome in outcomes if outcome.end is end] for end in End}
+    blocked, failed = ends[End.BLOCKED], ends[End.FAILED]
     for outcome in blocked:
         typer.echo(str(outcome), err=True)
-    failed = [outcome for outcome in outcomes if outcome.end is End.FAILED]
+    typer.echo(", ".join(f"{len(found)} {end.value}" for end, found in ends.items() if found), err=True)
     if failed:
         raise CellFailed("\n".join(str(outcome) for outcome in failed))
     if len(blocked) == len(outcomes):
