@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from methods.card import MethodCard
+from mrnet.skeletons import MPII14
 
 _OURS = "MIT (this re-implementation)"
 
@@ -181,4 +182,29 @@ DEEPFILL = MethodCard(
     reduced=MappingProxyType({"width": 4, "critic_turns": 2}),
     size_multiple=8,
     min_size_px=32,
+)
+
+POSEWARP = MethodCard(
+    name="posewarp",
+    title="PoseWarp",
+    summary="Limbs cut out by learned masks, moved by similarities and painted together, before a painted background. "
+    "14 joints; a neck is made of the shoulders where the dataset has none.",
+    paper="Balakrishnan et al., Synthesizing Images of Humans in Unseen Poses, CVPR 2018",
+    year=2018,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "width": 128,  # channels of the U-Nets below full size; the discriminator starts with half as many
+            "gan_steps": 5000,  # the last of the schedule's steps, those with the discriminator
+            "lambda_gan": 0.1,
+            "augment": True,  # training pairs mirrored, scaled, shifted, turned and dimmed as released
+            "perceptual_network": "vgg19",  # `vgg16` has other layers: docs/methods/posewarp.md
+        }
+    ),
+    reduced=MappingProxyType({"width": 4, "gan_steps": 2, "perceptual_network": "vgg16"}),
+    weight_parameters=("perceptual_network",),
+    size_multiple=32,
+    min_size_px=64,  # its smallest map has two pixels a side, which doubling needs
+    needs_joints=MPII14.joints,
 )

@@ -53,7 +53,8 @@ class NetworkMethod(Method):
         with torch.inference_mode():
             answer = self._answer(network, training.condition_to(condition, device))
         passes = tuple(_on_cpu(image) for image in answer.passes)
-        return Synthesis(image=passes[-1] if passes else _on_cpu(answer.image), passes=passes)
+        masks = None if answer.masks is None else _on_cpu(answer.masks)
+        return Synthesis(image=passes[-1] if passes else _on_cpu(answer.image), passes=passes, masks=masks)
 
     def save(self, folder: Path) -> None:
         facts = {"method": self.card.name, "parameters": repr(sorted(self.parameters.items()))}
