@@ -20,9 +20,9 @@ class Schedule(Strict):
     batch_size: int = Field(ge=1, description="pairs a step")
     learning_rate: float = Field(gt=0)
     warmup_steps: int = Field(0, ge=0, description="linear warm-up of the learning rate")
-    decay: Literal["constant", "cosine", "linear"] = "constant"
+    decay: Literal["constant", "cosine", "linear", "halving"] = "constant"
     hold_steps: int = Field(0, ge=0, description="linear decay: steps at full rate")
-    stair_steps: int = Field(1, ge=1, description="linear decay: steps between two changes of the rate")
+    stair_steps: int = Field(1, ge=1, description="linear, halving: steps between two changes of the rate")
     weight_decay: float = Field(0.0, ge=0)
     checkpoint_every: int = Field(100, ge=1, description="steps between checkpoints")
 

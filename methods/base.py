@@ -94,7 +94,8 @@ class TrainingSchedule:
 
     steps: optimiser steps. batch_size: pairs a step. warmup_steps: linear warm-up of the learning rate.
     decay: `constant`, `cosine` (to zero at the last step) or `linear`: full for `hold_steps`, then down to zero in the
-    last stair, in stairs of `stair_steps` (an epoch's, where a release changes its rate once an epoch).
+    last stair, in stairs of `stair_steps` (an epoch's, where a release changes its rate once an epoch); or `halving`:
+    to the half after every `stair_steps`.
     weight_decay: L2 term added to the gradient. checkpoint_every: steps between checkpoints.
     """
 

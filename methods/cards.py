@@ -208,3 +208,24 @@ POSEWARP = MethodCard(
     min_size_px=64,  # its smallest map has two pixels a side, which doubling needs
     needs_joints=MPII14.joints,
 )
+
+BODYROI7 = MethodCard(
+    name="bodyroi7",
+    title="BodyROI7",
+    summary="Codes of seven body regions and of the background, and a pose, put together to an image. The release's "
+    "networks that sample appearance and pose are left out: synthesis does without them.",
+    paper="Ma et al., Disentangled Person Image Generation, CVPR 2018",
+    year=2018,
+    licence=_OURS,
+    version=1,
+    parameters=MappingProxyType(
+        {
+            "width": 128,  # channels of the first layers; numbers of the background's code
+            "lambda_l1": 20.0,
+        }
+    ),
+    reduced=MappingProxyType({"width": 4}),
+    halves_to_px=8,
+    min_size_px=32,
+    needs_joints=MPII14.joints[2:],  # shoulders down to wrists and ankles: without them regions do not exist
+)

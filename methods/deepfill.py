@@ -44,12 +44,7 @@ _INPUT_CHANNELS = 5  # image, ones, hole
 RELEASED_PREFIX = "inpaint_net/"
 _LEAVES = {"kernel": "weight", "bias": "bias"}
 
-DROPPED = re.compile(
-    r"discriminator/.*"  # not needed to paint
-    r"|.*/Adam(_\d+)?"  # the optimisers' moments of a variable
-    r"|(.*/)?beta[12]_power(_\d+)?"  # the optimisers' counts of steps
-    r"|(.*/)?(global_)?step(_\d+)?"
-)
+DROPPED = re.compile(rf"discriminator/.*|{released.TENSORFLOW_LEFTOVERS}")
 """Variables of a released checkpoint that are no part of the generator. Any other unknown one is refused."""
 
 

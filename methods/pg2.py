@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -18,13 +18,9 @@ from torch import Tensor, nn
 from methods import adversarial, augmentation, cards, encoding, released
 from methods.base import Batch, Condition, Synthesis, TrainingSchedule, WeightSource
 from methods.network_method import NetworkMethod
+from methods.residual_unet import IMAGE_CHANNELS, Discriminator, ResidualUNet, block, conv, down, halvings
+from methods.tf_layers import glorot_start, slim_names
 from methods.training import Phase, Program, Turn, adam
-
-BOTTLENECK_PX = 8
-"""Height of the deepest map of the coarse network and of the discriminator."""
-
-CODE = 64
-"""Numbers that the coarse network squeezes a person into."""
 
 BETAS = (0.5, 0.999)
 
@@ -33,116 +29,18 @@ GENERATED_WEIGHT = 0.25
 TARGET_WEIGHT = 0.5
 """Weights of the three images the discriminator judges; it takes the reference image, in the wrong pose, for a fake."""
 
-_LEAK = 0.2
-_NORM_EPSILON = 1e-5
-_DISCRIMINATOR_START_STD = 0.02
-_IMAGE_CHANNELS = 3
-_WIDEST_JUDGE = 4  # the discriminator's channels stop at this many widths
-
 VARIANTS = ("market", "fashion")
 
 _SCOPES = {"coarse": "Pose_AE/G", "difference": "UAEnoFC/G"}
-_KINDS = {nn.Conv2d: "Conv", nn.Linear: "fully_connected"}
-_LEAVES = {"weights": "weight", "biases": "bias"}
-
 DROPPED = re.compile(
     r"Discriminator\..*"  # not needed to synthesize
-    r"|.*/Adam(_\d+)?"  # the optimisers' moments of a variable
-    r"|(.*/)?beta[12]_power(_\d+)?"  # the optimisers' counts of steps
-    r"|(.*/)?(global_)?step(_\d+)?"
     r"|(g|d)_lr"  # learning rates that the release keeps and does not use
+    rf"|{released.TENSORFLOW_LEFTOVERS}"
 )
 """Variables of a released checkpoint that are no part of the two networks. Any other unknown one is refused."""
 
 
 # Networks -----------------------------------------------------------------------------------------------------------
-
-
-class StridedConv(nn.Conv2d):
-    """A convolution of stride 2, TensorFlow's SAME padding on even sides: (B, C, H, W) → (B, C', H/2, W/2).
-
-    Of the kernel − 2 padded rows the larger half lies behind the image: 0 and 1 for 3×3, 1 and 2 for 5×5.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, kernel: int):
-        super().__init__(in_channels, out_channels, kernel, stride=2)
-        before = (kernel - 2) // 2
-        self._around = (before, kernel - 2 - before) * 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(nn.functional.pad(x, self._around))
-
-
-def halvings(size_px: tuple[int, int]) -> int:
-    """How often images of this (height, width) are halved on the way to the bottleneck."""
-    return (size_px[0] // BOTTLENECK_PX).bit_length() - 1
-
-
-def _bottleneck_px(size_px: tuple[int, int]) -> tuple[int, int]:
-    return BOTTLENECK_PX, size_px[1] >> halvings(size_px)
-
-
-def _conv(in_channels: int, out_channels: int, kernel: int = 3) -> list[nn.Module]:
-    return [nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
-
-
-def _block(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(*_conv(in_channels, out_channels), *_conv(out_channels, out_channels))
-
-
-def _down(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(StridedConv(in_channels, out_channels, 3), nn.ReLU(inplace=True))
-
-
-class CoarseNetwork(nn.Module):
-    """G1: the reference image (B, 3, H, W) and the target's pose maps (B, J, H, W) to a coarse image (B, 3, H, W).
-
-    A residual U-Net around a code of 64 numbers; the image is unbounded, near [-1, 1].
-    """
-
-    def __init__(self, pose_channels: int, size_px: tuple[int, int], width: int):
-        super().__init__()
-        height, columns = _bottleneck_px(size_px)
-        count = halvings(size_px) + 1
-        cells = height * columns
-        self.first = nn.Sequential(*_conv(_IMAGE_CHANNELS + pose_channels, width))
-        self.encoder = nn.ModuleList()
-        for channels in range(width, count * width + 1, width):
-            stage = nn.ModuleDict({"block": _block(channels, channels)})
-            if channels < count * width:
-                stage["down"] = _down(channels, channels + width)
-            self.encoder.append(stage)
-        self.squeeze = nn.Linear(cells * count * width, CODE)
-        self.expand = nn.Linear(CODE, cells * width)
-        self.decoder = nn.ModuleList()
-        arriving = width
-        for skipped in range(count * width, 0, -width):
-            channels = arriving + skipped
-            stage = nn.ModuleDict({"block": _block(channels, channels)})
-            arriving = skipped - width
-            if arriving:
-                # the release doubles the size first: the same numbers, a 1×1 convolution sees one pixel at a time
-                stage["up"] = nn.Sequential(*_conv(channels, arriving, kernel=1), nn.Upsample(scale_factor=2))
-            self.decoder.append(stage)
-        self.last = nn.Conv2d(channels, _IMAGE_CHANNELS, 3, padding=1)
-        self._shape = (height, columns, width)
-
-    def forward(self, image: Tensor, pose: Tensor) -> Tensor:
-        x = self.first(torch.cat([image, pose], dim=1))
-        skips = []
-        for stage in self.encoder:
-            x = x + stage["block"](x)
-            skips.append(x)
-            if "down" in stage:
-                x = stage["down"](x)
-        code = self.squeeze(x.permute(0, 2, 3, 1).flatten(1))  # (B, CODE), from rows, columns, channels
-        x = self.expand(code).unflatten(1, self._shape).permute(0, 3, 1, 2)  # (B, width, 8, W')
-        for stage in self.decoder:
-            x = torch.cat([x, skips.pop()], dim=1)
-            x = x + stage["block"](x)
-            if "up" in stage:
-                x = stage["up"](x)
-        return self.last(x)
 
 
 class DifferenceNetwork(nn.Module):
@@ -155,25 +53,25 @@ class DifferenceNetwork(nn.Module):
     def __init__(self, size_px: tuple[int, int], width: int, full_skips: bool):
         super().__init__()
         count = halvings(size_px) - 1
-        self.first = nn.Sequential(*_conv(2 * _IMAGE_CHANNELS, width))
+        self.first = nn.Sequential(*conv(2 * IMAGE_CHANNELS, width))
         self.encoder = nn.ModuleList()
         arriving = width
         for channels in range(width, count * width + 1, width):
-            stage = nn.ModuleDict({"block": _block(arriving, channels)})
+            stage = nn.ModuleDict({"block": block(arriving, channels)})
             if channels < count * width:
-                stage["down"] = _down(channels, channels)
+                stage["down"] = down(channels, channels)
             self.encoder.append(stage)
             arriving = channels
         self._first_skip = 0 if full_skips else 1
         self.decoder = nn.ModuleList()
         for index in range(count, 0, -1):  # the encoder's stage it mirrors, from 1
             skipped = index * width if index > self._first_skip else 0
-            layers = [*_block(arriving + skipped, width)]
+            layers = [*block(arriving + skipped, width)]
             if index > 1:
                 layers.append(nn.Upsample(scale_factor=2))
             self.decoder.append(nn.Sequential(*layers))
             arriving = width
-        self.last = nn.Conv2d(width, _IMAGE_CHANNELS, 3, padding=1)
+        self.last = nn.Conv2d(width, IMAGE_CHANNELS, 3, padding=1)
 
     def forward(self, coarse: Tensor, image: Tensor) -> Tensor:
         x = self.first(torch.cat([coarse, image], dim=1))
@@ -198,47 +96,13 @@ class PG2(nn.Module):
 
     def __init__(self, pose_channels: int, size_px: tuple[int, int], width: int, full_skips: bool):
         super().__init__()
-        self.coarse = CoarseNetwork(pose_channels, size_px, width)
+        self.coarse = ResidualUNet(IMAGE_CHANNELS + pose_channels, size_px, width)
         self.difference = DifferenceNetwork(size_px, width, full_skips)
-        for layer in _weighted(self):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        glorot_start(self)
 
     def forward(self, image: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
-        coarse = self.coarse(image, pose)
+        coarse = self.coarse(torch.cat([image, pose], dim=1))
         return coarse, self.difference(coarse, image)
-
-
-class Discriminator(nn.Module):
-    """Images (B, 3, H, W) to a logit an image, (B,), by stride-2 convolutions down to 8 px and a dense layer.
-
-    Batch norms always take the batch's own statistics, so what is judged together decides. width: the generator's.
-    """
-
-    def __init__(self, size_px: tuple[int, int], width: int):
-        super().__init__()
-        layers: list[nn.Module] = []
-        arriving = _IMAGE_CHANNELS
-        for index in range(halvings(size_px)):
-            channels = min(width // 2 << index, _WIDEST_JUDGE * width)
-            layers.append(StridedConv(arriving, channels, 5))
-            if index:
-                layers.append(nn.BatchNorm2d(channels, eps=_NORM_EPSILON, track_running_stats=False))
-            layers.append(nn.LeakyReLU(_LEAK, inplace=True))
-            arriving = channels
-        self.features = nn.Sequential(*layers)
-        self.judge = nn.Linear(arriving * math.prod(_bottleneck_px(size_px)), 1)
-        reach = _DISCRIMINATOR_START_STD * math.sqrt(3)
-        for layer in _weighted(self):
-            nn.init.uniform_(layer.weight, -reach, reach)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.judge(self.features(images).flatten(1)).squeeze(1)
-
-
-def _weighted(network: nn.Module) -> Iterator[nn.Conv2d | nn.Linear]:
-    return (layer for layer in network.modules() if isinstance(layer, tuple(_KINDS)))
 
 
 # Losses -------------------------------------------------------------------------------------------------------------
@@ -360,14 +224,14 @@ class PG2Method(NetworkMethod):
 
     def _made_coarse(self, network: PG2, batch: Batch) -> _Coarse:
         batch = self._augmented(batch)
-        coarse = network.coarse(batch.condition.image, self._pose(batch.condition))
+        coarse = network.coarse(torch.cat([batch.condition.image, self._pose(batch.condition)], dim=1))
         return _Coarse(coarse, batch.target, self._mask(batch.condition))
 
     def _made_refined(self, network: PG2, batch: Batch) -> _Refined:
         batch = self._augmented(batch)
         image = batch.condition.image
         with torch.no_grad():  # stage 1 has learned
-            coarse = network.coarse(image, self._pose(batch.condition))
+            coarse = network.coarse(torch.cat([image, self._pose(batch.condition)], dim=1))
         generated = coarse.float() + network.difference(coarse, image).float()
         if self.parameters["variant"] == "market":
             judged = torch.cat([batch.target, image, coarse.float(), generated])  # (4B, 3, H, W)
@@ -401,15 +265,9 @@ class PG2Method(NetworkMethod):
 
 
 def released_names(network: PG2) -> dict[str, str]:
-    """{the release's variable: our parameter}; slim numbers the layers of a kind in order of creation, from none."""
-    table = {}
-    for part, scope in _SCOPES.items():
-        counts = dict.fromkeys(_KINDS.values(), 0)
-        for name, layer in network.get_submodule(part).named_modules():
-            kind = next((kind for layer_type, kind in _KINDS.items() if isinstance(layer, layer_type)), None)
-            if kind is not None:
-                numbered = f"{kind}_{counts[kind]}" if counts[kind] else kind
-                counts[kind] += 1
-                for theirs, ours in _LEAVES.items():
-                    table[f"{scope}/{numbered}/{theirs}"] = f"{part}.{name}.{ours}"
-    return table
+    """{the release's variable: our parameter}."""
+    return {
+        theirs: ours
+        for part, scope in _SCOPES.items()
+        for theirs, ours in slim_names(network.get_submodule(part), scope, part).items()
+    }

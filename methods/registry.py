@@ -30,6 +30,7 @@ _BUILTIN: dict[str, tuple[MethodCard, str]] = {
         (builtin_cards.PATN, "methods.patn:PATNMethod"),
         (builtin_cards.GUIDED_PIX2PIX, "methods.guided_pix2pix:GuidedPix2PixMethod"),
         (builtin_cards.POSEWARP, "methods.posewarp:PoseWarpMethod"),
+        (builtin_cards.BODYROI7, "methods.bodyroi7:BodyROI7Method"),
         (builtin_cards.DEEPFILL, "methods.deepfill:DeepFillMethod"),
         (builtin_cards.TELEA, "methods.telea:TeleaMethod"),
     )

@@ -20,6 +20,9 @@ from torch import Tensor, nn
 
 from mrnet import checkpoint
 
+TENSORFLOW_LEFTOVERS = r".*/Adam(_\d+)?|(.*/)?beta[12]_power(_\d+)?|(.*/)?(global_)?step(_\d+)?"
+"""What training leaves in a TensorFlow checkpoint: the optimisers' moments of a variable, their counts of steps."""
+
 _NESTED = "state_dict"
 _WRAPPER = "module."
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")

@@ -45,7 +45,11 @@ def _linear(step: int, schedule: TrainingSchedule) -> float:
     return 1 - max(0, stair - schedule.hold_steps) / max(1, falling)
 
 
-_DECAYS = {"constant": _constant, "cosine": _cosine, "linear": _linear}
+def _halving(step: int, schedule: TrainingSchedule) -> float:
+    return 0.5 ** (step // schedule.stair_steps)
+
+
+_DECAYS = {"constant": _constant, "cosine": _cosine, "linear": _linear, "halving": _halving}
 
 
 def _known(decay: str) -> str:

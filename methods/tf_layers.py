@@ -46,3 +46,24 @@ def glorot_start(network: nn.Module) -> nn.Module:
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
     return network
+
+
+_SLIM_KINDS = {nn.Conv2d: "Conv", nn.Linear: "fully_connected"}
+_SLIM_LEAVES = {"weights": "weight", "biases": "bias"}
+
+
+def slim_names(network: nn.Module, scope: str, prefix: str) -> dict[str, str]:
+    """{variable of a release written with slim: our parameter}.
+
+    slim numbers the layers of a kind within a scope in order of creation, the first without a number; ours are
+    registered in that order. prefix: of our parameters' names.
+    """
+    table, counts = {}, dict.fromkeys(_SLIM_KINDS.values(), 0)
+    for name, layer in network.named_modules():
+        kind = next((kind for layer_type, kind in _SLIM_KINDS.items() if isinstance(layer, layer_type)), None)
+        if kind is not None:
+            numbered = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            counts[kind] += 1
+            for theirs, ours in _SLIM_LEAVES.items():
+                table[f"{scope}/{numbered}/{theirs}"] = f"{prefix}.{name}.{ours}"
+    return table

@@ -10,9 +10,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods import augmentation, cards, encoding, pg2, registry
+from methods import augmentation, cards, encoding, pg2, registry, residual_unet
 from methods.base import Batch, Condition, FitContext, TrainingSchedule
 from methods.card import DatasetInfo, supports
+from methods.tf_layers import SameConv
 from mrnet.skeletons import OPENPOSE18, PENN13
 
 CONFIGURATIONS = {
@@ -154,7 +155,7 @@ def discriminator_names(network):
 @pytest.mark.parametrize("training", [True, False])
 def test_discriminator_gives_the_releases_logits(fixture, training):
     sheet = parity_tf.sheet("pg2", fixture)
-    network = pg2.Discriminator(DISCRIMINATORS[fixture], width=128).train(training)
+    network = residual_unet.Discriminator(DISCRIMINATORS[fixture], width=128).train(training)
     names = discriminator_names(network)
     parity_tf.check_names(sheet["variables"], network.state_dict(), names)
     assert sum(parameter.numel() for parameter in network.parameters()) == sheet["params"]
@@ -168,7 +169,7 @@ def test_discriminator_gives_the_releases_logits(fixture, training):
 
 @pytest.mark.parametrize("kernel, before, after", [(3, 0, 1), (5, 1, 2)])
 def test_strided_convolutions_pad_as_tensorflow_does(kernel, before, after):
-    layer = pg2.StridedConv(1, 1, kernel)
+    layer = SameConv(1, 1, kernel, stride=2)
     with torch.no_grad():
         layer.bias.zero_()
         layer.weight.zero_()
@@ -267,7 +268,7 @@ def test_training_sees_the_same_inputs_mirrored_by_the_toss_of_a_coin():
         method = method_of(flip=flip)
         network, _ = program_of(method)
         pose = encoding.solid_maps(expected.condition.target_joints, (SIZE_PX, SIZE_PX))
-        coarse = network.coarse(expected.condition.image, pose)
+        coarse = network.coarse(torch.cat([expected.condition.image, pose], dim=1))
         mask = encoding.limb_mask(expected.condition.target_joints, PENN13, (SIZE_PX, SIZE_PX), radius_px=4)
         for make in (method._made_coarse, method._made_refined):
             made = seeded(lambda make=make, network=network: make(network, batch))
@@ -578,14 +579,16 @@ EXTRAS = {
 }
 
 
+def released_arrays(network, names):
+    """The network's weights in TensorFlow's layout. names: {the release's variable: our parameter}."""
+    state, axes = network.state_dict(), {4: (2, 3, 1, 0), 2: (1, 0)}
+    values = {theirs: state[ours].numpy() for theirs, ours in names.items()}
+    return {name: value.transpose(axes[value.ndim]) if value.ndim in axes else value for name, value in values.items()}
+
+
 def released_file(path, network, change=lambda variables: None):
     """An .npz file of all that a checkpoint of the release holds, weights from the network."""
-    state = network.state_dict()
-    axes = {4: (2, 3, 1, 0), 2: (1, 0)}
-    variables = {}
-    for theirs, ours in pg2.released_names(network).items():
-        values = state[ours].numpy()
-        variables[theirs] = values.transpose(axes[values.ndim]) if values.ndim in axes else values
+    variables = released_arrays(network, pg2.released_names(network))
     variables |= {name: np.ones(shape, np.float32) for name, shape in EXTRAS.items()}
     change(variables)
     np.savez(path, **variables)

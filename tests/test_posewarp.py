@@ -18,8 +18,9 @@ from mrnet.skeletons import BBC7, FOOTAGE18, MPII14, PENN13
 
 SIZE_PX = 64
 SMALL = {"width": 4, "gan_steps": 2, "perceptual_network": "vgg16", "augment": False}
-FAINT = 5e-4
-"""Tolerance, in standard deviations, where the fixture's values hardly vary: float32's last bit of them is 3e-4."""
+FAINT = 1e-3
+"""Tolerance, in standard deviations, where the fixture's values hardly vary, or where coordinates of 256 px, rounded to
+float32, move a warp: 6e-4 measured."""
 BF16_TOLERANCE, BF16_MEAN_TOLERANCE = 0.1, 0.01
 """Largest and mean difference of bf16 autocast to fp32, of values in [-1, 1]."""
 PART_NAMES = ("unet/conv", "_delta", "bg_tgt", "fg_tgt", "fg_mask")
@@ -270,7 +271,7 @@ def test_losses_of_the_second_phase_are_the_weighted_sums():
     discriminator = program.networks["discriminator"]
     generated, real = discriminator(made.image, made.poses), discriminator(made.target, made.poses)
     total, terms = painter.loss(made)
-    assert float(terms["gan"]) == pytest.approx(float(F.softplus(-generated).mean().detach()), rel=1e-5)
+    assert float(terms["gan"].detach()) == pytest.approx(float(F.softplus(-generated).mean().detach()), rel=1e-5)
     assert float(total) == pytest.approx(float((terms["features"] + 0.3 * terms["gan"]).detach()), rel=1e-6)
     first, _ = program.phase_at(0).turns[0].loss(made)
     assert float(first) == pytest.approx(float(terms["features"]), rel=1e-6)

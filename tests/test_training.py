@@ -263,5 +263,10 @@ def test_linear_decay_reproduces_the_releases_stairs(epochs, steps_an_epoch, hel
 
 
 def test_an_unknown_decay_names_the_known():
-    with pytest.raises(ValueError, match="'constant', 'cosine', 'linear', got 'cubic'"):
+    with pytest.raises(ValueError, match="'constant', 'cosine', 'linear', 'halving', got 'cubic'"):
         learning_rate_at(0, TrainingSchedule(1, 1, 1.0, decay="cubic"))
+
+
+def test_halving_takes_half_after_every_stair():
+    schedule = TrainingSchedule(steps=120, batch_size=1, learning_rate=2e-5, decay="halving", stair_steps=50)
+    assert [learning_rate_at(step, schedule) for step in (0, 49, 50, 99, 100)] == [2e-5, 2e-5, 1e-5, 1e-5, 5e-6]
