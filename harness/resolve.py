@@ -106,6 +106,10 @@ def resolve(request: RunRequest) -> Plan:
             raise UserError(f"split {split} of {dataset.name} has no {part} pair; run: bench data check {dataset.name}")
     resolver = _Resolver(plan)
     cells = [cell for name in dict.fromkeys(request.methods) for cell in resolver.cells(cards[name])]
+    # controls stand beside something: where all that was asked for is blocked, nothing runs
+    if request.controls and any(cell.status is not Status.BLOCKED for cell in cells):
+        beside = [card for name, card in CONTROL_CARDS.items() if name not in request.methods]
+        cells += [cell for card in beside for cell in resolver.cells(card)]
     plan = replace(plan, cells=tuple(cells))
     return replace(plan, missing=_missing(plan))
 
