@@ -100,11 +100,15 @@ class Mean(Control):
     def __init__(self, test: PairData, train: PairData):
         frames = test.frames
         targets = sorted({frames.index(pair.target) for pair in train.pairs.pairs})
+        self._groups = _groups_of_references(test)
+        # a dataset may have thousands of clips: only those tested on get an image
+        wanted = set(self._groups)
         self._of_all = _mean_image(frames.images, targets)
         self._of_group = {
-            group: _mean_image(frames.images, indices) for group, indices in _by_group(frames, targets).items()
+            group: _mean_image(frames.images, indices)
+            for group, indices in _by_group(frames, targets).items()
+            if group in wanted
         }
-        self._groups = _groups_of_references(test)
 
     def image(self, index: int) -> np.ndarray:
         return self._of_group.get(self._groups[index], self._of_all)
