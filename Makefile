@@ -26,7 +26,7 @@ install: $(INSTALLED)
 demo: install
 	"$(BIN)/bench" data fetch footage
 	"$(BIN)/bench" weights fetch
-	"$(BIN)/bench" run --methods mrnet,copy,mean,target --dataset footage --preset quick
+	"$(BIN)/bench" run --methods mrnet --dataset footage --preset quick
 
 # a file's tests in one process, files on up to four; at test sizes one thread each is faster than threads that wait
 PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope

@@ -116,7 +116,7 @@ def bench() -> None:
 
     Examples:
 
-      bench run --methods mrnet,copy,mean,target --dataset footage --preset quick
+      bench run --methods mrnet --dataset footage --preset quick
 
       bench list methods --dataset footage
 

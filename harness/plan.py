@@ -27,7 +27,10 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What the user asked for. Paths may be relative; None takes the default. weights: `METHOD=FILE` words."""
+    """What the user asked for. Paths may be relative; None takes the default. weights: `METHOD=FILE` words.
+
+    controls: every control beside the methods. Off here, where methods are named by a program; `bench run` turns it on.
+    """
 
     methods: tuple[str, ...]
     dataset: str
@@ -45,6 +48,7 @@ class RunRequest:
     weights_dir: Path | None = None
     results: Path = Path("results")
     policy: str = "only-missing"
+    controls: bool = False
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,10 @@ def resolve(request: RunRequest) -> Plan:
             raise UserError(f"split {split} of {dataset.name} has no {part} pair; run: bench data check {dataset.name}")
     resolver = _Resolver(plan)
     cells = [cell for card in cards for cell in resolver.cells(card)]
+    # controls stand beside something: where all that was asked for is blocked, nothing runs
+    if request.controls and any(cell.status is not Status.BLOCKED for cell in cells):
+        beside = [card for card in CONTROL_CARDS.values() if card not in cards]
+        cells += [cell for card in beside for cell in resolver.cells(card)]
     plan = replace(plan, cells=tuple(cells))
     return replace(plan, missing=_missing(plan))
 

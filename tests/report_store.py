@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.controls import CONTROL_CARDS
 from harness.datasets.frames import FrameStore
 from harness.images import write_png
 from harness.pairs import Pair, PairList, group_of
@@ -60,7 +61,8 @@ def noise(generator: np.random.Generator) -> np.ndarray:
 def record(method: str = "mrnet", pairs: PairList | None = None, better: float = 0.0, **changes: object) -> Record:
     """A record whose pair metrics are `better` (higher up, lower down) than the base values."""
     pairs = pairs or pair_list()
-    control = method in ("copy", "mean", "target")
+    control = method in CONTROL_CARDS
+    privileged = control and CONTROL_CARDS[method].privileged
     means = {key: value + (-better if "lpips" in key or "kd" in key else better) for key, value in METRICS.items()}
     fields = {
         "method": method,
@@ -97,8 +99,8 @@ def record(method: str = "mrnet", pairs: PairList | None = None, better: float =
         "threads": 2,
         "durations_s": {"score": 1.0},
         "command": "bench run",
-        "privileged": method == "target",
-        "ranked": method != "target",
+        "privileged": privileged,
+        "ranked": not privileged,
         "created": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
     return Record(**(fields | changes))

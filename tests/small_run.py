@@ -33,13 +33,13 @@ PROTOCOL = {
 
 
 def arguments(folder: Path, methods: str, *more: str, protocol: dict | None = None) -> list[str]:
-    """The arguments of `bench run` into `folder`/results."""
+    """The arguments of `bench run` into `folder`/results, of the named methods alone."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tests.yaml").write_text(yaml.safe_dump(PRESET))
     (folder / "protocol.yaml").write_text(yaml.safe_dump(protocol or PROTOCOL))
     given = ["--methods", methods, "--dataset", "synthetic", "--plugin", PLUGIN, "--preset", folder / "tests.yaml"]
     given += ["--protocol", folder / "protocol.yaml", "--results", folder / "results"]
-    return ["run", *map(str, given), *more]
+    return ["run", "--no-controls", *map(str, given), *more]
 
 
 def bench(folder: Path, methods: str, *more: str, protocol: dict | None = None) -> Result:

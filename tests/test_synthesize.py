@@ -79,6 +79,7 @@ def test_without_a_mask_file_the_joints_give_the_mask(trained):
 def test_the_network_itself_draws_ones_own_picture(trained, weights):
     """MR-Net through the whole path, at the smoke preset, from a training on the synthetic set."""
     words = ["--methods", "mrnet", "--dataset", "synthetic", "--preset", "smoke", "--limit", "1"]
+    words.append("--no-controls")
     done = CliRunner().invoke(app, ["run", *words, "--results", str(trained / "results")])
     assert done.exit_code == 0, done.output
     (folder,) = (trained / "results" / "models").glob("mrnet-*")

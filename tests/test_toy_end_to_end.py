@@ -19,6 +19,7 @@ from crash_sweep import numbers
 ROOT = Path(__file__).parents[1]
 RUN = ["run", "--methods", "mrnet,copy,mean,target", "--dataset", "synthetic", "--preset", "smoke", "--limit", "10"]
 RUN += ["--set", "methods.mrnet.schedule.steps=24", "--set", "methods.mrnet.schedule.checkpoint_every=5"]
+RUN += ["--no-controls"]
 DEADLINE_S = 300
 
 

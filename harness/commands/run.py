@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def run(
     methods: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="A,B", help="Methods and controls; `bench list methods` names them."),
+        typer.Option(metavar="A,B", help="Methods, or controls; `bench list methods` names them."),
     ] = None,
     dataset: Annotated[Optional[str], typer.Option(help="Dataset; `bench list datasets` names them.")] = None,  # noqa: UP045
     suite: Annotated[
@@ -65,6 +65,9 @@ def run(
     weights_dir: WeightsDir = None,
     results: Results = RESULTS,
     policy: Annotated[str, typer.Option(help=f"What to do with what is there: {', '.join(POLICIES)}.")] = POLICIES[0],
+    no_controls: Annotated[
+        bool, typer.Option("--no-controls", help="Only what --methods names, without all controls beside it.")
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what is cached and what is to do, and stop.")] = False,
 ) -> None:
     """Train, synthesize and score methods on identical pairs; print the table and the report's paths.
@@ -72,21 +75,24 @@ def run(
     What is already in the results folder is used again: trained models, images, scores. A failed cell does not stop the
     others; the exit code is then 1.
 
+    Every control runs beside the methods, unless --no-controls is given: copy, mean, nearest, noise, paste, and made
+    from the target itself, target and blur. The table sets them apart; they are never ranked.
+
     Examples:
 
-      bench run --methods mrnet,copy,mean,target --dataset footage --preset quick
+      bench run --methods mrnet --dataset footage --preset quick
 
       bench run --methods mrnet --dataset footage --set methods.mrnet.schedule.steps=1500 --seeds 0,1,2
 
-      bench run --methods mrnet,copy --dataset penn --split mrnet-like --data-root ~/data --masks blazepose
+      bench run --methods mrnet --dataset penn --split mrnet-like --data-root ~/data --masks blazepose
 
-      bench run --methods patn,copy --weights patn=patn.safetensors --dataset market --data-root ~/data --preset paper
+      bench run --methods patn --weights patn=patn.safetensors --dataset market --data-root ~/data --preset paper
 
       bench run --suite everything-smoke --dataset penn --data-root drawn
 
       bench run --methods 'mrnet,crop-inpaint(patn),union-crop(pn_gan)' --dataset footage
 
-      bench run --methods mine --plugin mine.py --dataset footage --preset mine.yaml --plan
+      bench run --methods mine,copy --no-controls --plugin mine.py --dataset footage --preset mine.yaml --plan
     """
     from harness.estimate import lines
     from harness.plan import RunRequest
@@ -115,6 +121,7 @@ def run(
         weights_dir=weights_dir,
         results=results,
         policy=policy,
+        controls=not no_controls,
     )
     resolved = resolve(request)
     for line in lines(resolved):

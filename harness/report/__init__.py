@@ -98,7 +98,7 @@ def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, see
     from harness.pairs import PairList
     from harness.pairs_folder import PAIRS
     from harness.report import figures, footer
-    from harness.report.build import columns_of_pictures, is_plumbing
+    from harness.report.build import columns_of_pictures, is_plumbing, not_pictured
     from harness.report.select import SHORT_HASH
     from harness.report.table import PLUMBING
 
@@ -115,6 +115,7 @@ def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, see
         figures.GridColumn(title, subtitle, images) for title, subtitle, images in columns_of_pictures(comparison)
     ]
     source, caution = footer.source(comparison.first.dataset), footer.caution(comparison.first.dataset)
+    left_out = ", ".join(record.title for record in not_pictured(comparison))
     # a no-break space keeps a pair's number beside its id
     numbered = ", ".join(f"{number}\u00a0{pair.id}" for number, pair in enumerate(chosen, 1))
     caption = (
@@ -122,6 +123,7 @@ def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, see
         f"{comparison.name}.",
         f"Pairs, drawn with seed {seed} from {len(pair_list):,} (list {pair_list.hash[:SHORT_HASH]}): {numbered}.",
         "Target pose: the person's left blue, right orange.",
+        *((f"Controls in the table and not here: {left_out}.",) if left_out else ()),
         *((f"Pictures: {source}.",) if source else ()),
     )
     under = (*caption, caution) if caution else caption

@@ -26,6 +26,9 @@ LEADING = (
 """Order of the columns; a set metric of other features (`kd_efficientnet_lite0`) stands where its stem stands."""
 
 GROUP_METRICS = ("m_ssim", "box_lpips")
+PICTURED_CONTROLS = ("copy", "nearest", "mean")
+"""Controls with a column in the picture grid beside methods; without methods, every control that is not privileged."""
+
 MAX_GROUPS = 12
 """A dataset with more tracks than this (thousands of videos) gets no table by track: nobody could read it."""
 
@@ -79,13 +82,15 @@ def row_group(record: Record) -> RowGroup:
 def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:
     """(title, part of the table or seed, image folder) of each row that has a column in the grid, in table order.
 
-    Privileged rows have none (the target itself is shown); of several seeds, the lowest stands for the row.
+    Privileged rows have none (the target itself is shown), nor have controls that are `not_pictured`; of several seeds,
+    the lowest stands for the row.
     """
+    left_out = {id(record) for record in not_pictured(comparison)}
     folders = {id(entry.record): entry.folder / "images" for entry in comparison.entries}
     columns = []
     for records in _row_records(comparison):
         first, group = records[0], row_group(records[0])
-        if group is RowGroup.PRIVILEGED:
+        if group is RowGroup.PRIVILEGED or id(first) in left_out:
             continue
         words = {RowGroup.CONTROL: "control", RowGroup.NOT_SETTLED: "not settled"}.get(group, "")
         if len(records) > 1:
@@ -93,6 +98,16 @@ def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:
         note = _note(comparison, first)
         columns.append((first.title, ", ".join(part for part in (words, note) if part), folders[id(first)]))
     return columns
+
+
+def not_pictured(comparison: Comparison) -> tuple[Record, ...]:
+    """The controls that the grid leaves out, so that methods' pictures stay large enough to be read."""
+    records = [entry.record for entry in comparison.entries]
+    if all(record.method in CONTROL_CARDS for record in records):
+        return ()
+    return tuple(
+        record for record in records if row_group(record) is RowGroup.CONTROL and record.method not in PICTURED_CONTROLS
+    )
 
 
 def _row_records(comparison: Comparison) -> list[list[Record]]:
@@ -224,7 +239,8 @@ def _legend(table: Table) -> tuple[str, ...]:
         lines.append("Bold: best, underlined: second, among the ranked methods only.")
     if groups & {RowGroup.CONTROL, RowGroup.PRIVILEGED}:
         lines.append(
-            "Controls are floors and privileged rows, made from the target, are the ceiling: neither is ranked."
+            "Controls are floors and privileged rows, made from the target, are the ceiling: neither is ranked. "
+            "`bench list methods` says what each is made of."
         )
     if any(value.low is not None for value in values):
         lines.append("[low, high]: 95 % bootstrap interval over pairs, descriptive (pairs are not independent).")
