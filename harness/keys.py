@@ -56,7 +56,7 @@ def training_key(
             "precision": precision,
             "seed": seed,
             "assets": dict(assets),
-            "view": view,
+            **({} if view is None else {"view": view}),
         }
     )
 

@@ -12,7 +12,7 @@ from methods import cards
 from methods.card import MethodCard
 
 DOCS = Path(__file__).parents[1] / "docs"
-BUILTIN = sorted(card.name for card in vars(cards).values() if isinstance(card, MethodCard))
+BUILTIN = sorted(card.name for card in vars(cards).values() if isinstance(card, MethodCard) and card.learns)
 MOST_LINES = 40
 
 
