@@ -203,6 +203,11 @@ def test_a_wrapper_that_means_nothing_is_explained(name, words, tmp_path):
         assert word in " ".join(result.output.split())
 
 
+def test_the_list_names_the_wrappers():
+    listed = CliRunner().invoke(app, ["list", "methods"]).output
+    assert "crop-inpaint(METHOD), or crop-inpaint(METHOD,INPAINTER): " in listed and "union-crop(METHOD): " in listed
+
+
 # ---- through the command line
 
 

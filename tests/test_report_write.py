@@ -102,6 +102,16 @@ def test_each_comparison_of_the_store_gets_its_report(store):
     assert "quick" in write_one(store, preset="quick").markdown.name
 
 
+def test_a_report_of_chosen_methods_holds_these_alone_and_needs_a_folder(store, tmp_path):
+    paths = write_one(store, tmp_path / "chosen", methods=["mrnet", "copy"])
+    words = paths.markdown.read_text(encoding="utf-8")
+    assert "| MR-Net" in words and "| Copy" in words and "| Target" not in words
+    with pytest.raises(UserError, match="--out DIR"):
+        write_all(store, methods=["mrnet"])
+    with pytest.raises(UserError, match="Did you mean 'mrnet'"):
+        write_all(store, tmp_path / "none", methods=["mrne"])
+
+
 def test_many_methods_go_down_the_terminal_and_few_go_across(store):
     def first_column():
         console = Console(file=io.StringIO(), width=200)

@@ -22,7 +22,7 @@ def methods(
     preset: Annotated[str, typer.Option(help="The preset that sets the image size, with --dataset.")] = "quick",
     plugin: Plugins = None,
 ) -> None:
-    """Methods and controls, with paper, licence, needs and parameters.
+    """Methods, controls and wrappers, with paper, licence, needs and parameters.
 
     Examples:
 
@@ -35,6 +35,7 @@ def methods(
     from harness.presets import load_preset
     from harness.resolve import all_cards, load_plugins
     from methods.card import supports
+    from methods.wrapping import WRAPPERS
 
     load_plugins(tuple(plugin or ()))
     info = None
@@ -53,6 +54,9 @@ def methods(
         if info is not None:
             fits, reason = supports(card, info)
             typer.echo(f"    {dataset} at preset {preset}: {'yes' if fits else 'no, ' + reason}")
+    for wrapper in WRAPPERS.values():
+        inpainter = f", or {wrapper.name}(METHOD,INPAINTER)" if wrapper.inpainter else ""
+        typer.echo(f"{wrapper.name}(METHOD){inpainter}: {wrapper.summary}")
 
 
 def _needs(card) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 from harness.commands.options import RESULTS, Results
 from harness.errors import UserError
 from harness.report import DEFAULT_ROWS, DEFAULT_SEED, FORMATS
+from methods.wrapping import split_list
 
 
 def report(
@@ -19,6 +20,10 @@ def report(
     preset: Annotated[
         str | None,
         typer.Option(help="Only this training preset (controls, which have none, stay)."),
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Only these rows and pictures, into a folder of their own (--out)."),
     ] = None,
     pairs: Annotated[
         str | None,
@@ -49,18 +54,20 @@ def report(
 
       bench report --dataset footage --split video --preset quick
 
+      bench report --methods 'mrnet,union-crop(pn_gan),union-crop(patn)' --out fig11
+
       bench report --dataset footage --format csv --out tables --rows 12 --seed 3
     """
     from harness import datasets
     from harness.report import write_all
     from harness.report.console import print_table
 
-    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    wanted = split_list(formats)
     if not wanted:
         raise UserError(f"--format {formats!r} names no format. Valid: {', '.join(FORMATS)}")
     for paths in write_all(
         results, out, dataset and datasets.canonical(dataset), protocol,
-        split=split, preset=preset, pairs=pairs, fingerprint=fingerprint, formats=wanted, rows=rows, seed=seed,
+        split=split, preset=preset, methods=split_list(methods or ""), pairs=pairs, fingerprint=fingerprint, formats=wanted, rows=rows, seed=seed,
     ):  # fmt: skip
         print_table(paths.table)
         for path in (paths.markdown, paths.csv, paths.grid):

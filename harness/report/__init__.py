@@ -39,6 +39,7 @@ def write_all(
     *,
     split: str | None = None,
     preset: str | None = None,
+    methods: Sequence[str] = (),
     pairs: str | None = None,
     fingerprint: str | None = None,
     formats: Sequence[str] = FORMATS,
@@ -48,11 +49,12 @@ def write_all(
     """Write a report for every comparison in the store that the names leave.
 
     out: folder of the reports, `<store>/report` if None. pairs: the start of a pair list's hash, or `all`.
+    methods: rows to show, all where none are named; a part of a table needs an `out` of its own.
     fingerprint: only of this version of the dataset.
     formats: of `FORMATS`; the grid is always drawn. rows: pairs in the grid, chosen by `seed`.
     Raises UserError for an empty store, an unknown name or format, and where one name covers several pair lists.
     """
-    from harness.report.select import Entry, comparisons
+    from harness.report.select import Entry, comparisons, with_methods
     from harness.store import opened
 
     entries = [Entry(record, path.parent) for path, record in opened(store_root).records()]
@@ -61,8 +63,18 @@ def write_all(
             f"no records under {Path(store_root) / 'cells'}: nothing was run into this folder yet. "
             "Run something (`bench run --methods copy --dataset footage`) or name another folder with --results"
         )
+    if methods and out is None:
+        raise UserError(
+            "a report of chosen methods would take the place of the whole one: name a folder with --out DIR"
+        )
     chosen = comparisons(
-        entries, dataset=dataset, protocol=protocol, split=split, preset=preset, pairs=pairs, fingerprint=fingerprint
+        with_methods(entries, methods),
+        dataset=dataset,
+        protocol=protocol,
+        split=split,
+        preset=preset,
+        pairs=pairs,
+        fingerprint=fingerprint,
     )
     return [_write_one(store_root, out, comparison, formats, rows, seed) for comparison in chosen]
 

@@ -124,6 +124,15 @@ def comparisons(
     return found
 
 
+def with_methods(entries: Sequence[Entry], methods: Sequence[str]) -> list[Entry]:
+    """The entries of these methods; all where none are named. UserError for one that is not in the store."""
+    there = {entry.record.method for entry in entries}
+    for method in methods:
+        if method not in there:
+            raise unknown("method in the store", method, there)
+    return [entry for entry in entries if not methods or entry.record.method in methods]
+
+
 def _narrowed(
     entries: list[Entry],
     dataset: str | None,
