@@ -67,7 +67,8 @@ def report(
         raise UserError(f"--format {formats!r} names no format. Valid: {', '.join(FORMATS)}")
     for paths in write_all(
         results, out, dataset and datasets.canonical(dataset), protocol,
-        split=split, preset=preset, methods=split_list(methods or ""), pairs=pairs, fingerprint=fingerprint, formats=wanted, rows=rows, seed=seed,
+        split=split, preset=preset, methods=split_list(methods or ""), pairs=pairs, fingerprint=fingerprint,
+        formats=wanted, rows=rows, seed=seed,
     ):  # fmt: skip
         print_table(paths.table)
         for path in (paths.markdown, paths.csv, paths.grid):
