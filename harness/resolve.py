@@ -185,7 +185,7 @@ class _Resolver:
         key = keys.training_key(
             method=card.name,
             card_version=card.version,
-            parameters=parameters,
+            parameters=registry.keyed_parameters(card, parameters),
             dataset_fingerprint=self._fingerprint,
             split=self._plan.split,
             train_pair_list_hash=self._plan.train.hash,
@@ -232,7 +232,8 @@ class _Resolver:
         seen = plan.train.hash if looks else None
         given, entry = self._given.get(card.name), plan.preset.methods.get(card.name)
         parameters = parameters_of(card, plan.preset)
-        identity = {"method": card.name, "card_version": card.version, "parameters": parameters}
+        keyed = registry.keyed_parameters(card, parameters)
+        identity = {"method": card.name, "card_version": card.version, "parameters": keyed}
         if training:
             source = training.spec.key
         elif given:
@@ -257,7 +258,7 @@ class _Resolver:
             method=card.name,
             parameters=parameters,
             control=card.name in CONTROL_CARDS,
-            title=card.title,
+            title=card.row_title(parameters),
             privileged=card.privileged,
             training_key=training.spec.key if training else None,
             given=given,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from methods import argument_list
 from methods import cards as builtin_cards
 from methods.base import Method
 from methods.card import DatasetInfo, MethodCard
@@ -28,6 +29,7 @@ _BUILTIN: dict[str, tuple[MethodCard, str]] = {
         (builtin_cards.DVG, "methods.dvg:DVGMethod"),
         (builtin_cards.PATN, "methods.patn:PATNMethod"),
         (builtin_cards.GUIDED_PIX2PIX, "methods.guided_pix2pix:GuidedPix2PixMethod"),
+        (builtin_cards.COMMAND, "methods.command:CommandMethod"),
     )
 }
 _PLUGINS: dict[str, type[Method]] = {}
@@ -62,8 +64,11 @@ def card(name: str) -> MethodCard:
 
 
 def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dict[str, object]:
-    """The card's parameters with `overrides` applied. Raises UnknownName for a parameter the card does not list and
-    ValueError for a value of another type."""
+    """The card's parameters with `overrides` applied, paths on a program's argument list made absolute.
+
+    Raises UnknownName for a parameter the card does not list and ValueError for a value of another type or a program
+    that is not there.
+    """
     resolved = dict(card.parameters)
     for name, value in overrides.items():
         if name not in resolved:
@@ -76,7 +81,18 @@ def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dic
                 f"parameter {card.name}.{name} expects {type(default).__name__} (default {default!r}), got {value!r}"
             )
         resolved[name] = value
+    if card.program_parameter:
+        name = card.program_parameter
+        resolved[name] = argument_list.located(resolved[name], f"parameter {card.name}.{name}")
     return resolved
+
+
+def keyed_parameters(card: MethodCard, parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parameters as they enter keys: without those that change no image, with the hashes of a program's files."""
+    keyed = {name: value for name, value in parameters.items() if name not in card.unkeyed}
+    if card.program_parameter:
+        keyed["files"] = argument_list.file_hashes(parameters[card.program_parameter])
+    return keyed
 
 
 def build(name: str, info: DatasetInfo, parameters: Mapping[str, object]) -> Method:
