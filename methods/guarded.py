@@ -1,4 +1,4 @@
-"""A foreign program run to its end, to its time limit or until this process ends: its output told, nothing left over."""
+"""A foreign program run to its end or its time limit, or as long as this process: output told, nothing left over."""
 
 from __future__ import annotations
 
@@ -92,5 +92,5 @@ def run(words: Sequence[str], folder: Path, limit_s: float, log: CappedLog) -> N
         guard.wait()
         reader.join(_DRAIN_S)
     if end:
-        words_said = " / ".join(log.tail) or "none"
-        raise ProgramFailed(f"the program {end}, after {time.monotonic() - start_s:.0f} s; its last lines: {words_said}")
+        said, seconds = " / ".join(log.tail) or "none", time.monotonic() - start_s
+        raise ProgramFailed(f"the program {end}, after {seconds:.0f} s; its last lines: {said}")
