@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +24,9 @@ from harness.pairs_folder import PAIRS
 from harness.progress import track
 from harness.specs import CellSpec
 from harness.stopwatch import timed
-from harness.synthesis import ContractBroken, image_of
+from harness.synthesis import ContractBroken, image_of, pixels_of
 from methods import registry
+from methods.base import AllAtOnce, SynthesisFailed
 from mrnet import files
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
 
     Pairs one by one, each on one thread: kernels, and so last bits, are chosen by batch and thread count, and an image
     must depend on neither, nor on which images an interrupted run left. On a CPU several pairs are made at once, each
-    by an instance of its own, so that a method need not be safe for threads.
+    by an instance of its own, so that a method need not be safe for threads. One that is `AllAtOnce` is asked once.
     CellFailed for a wrong count, size, range, or a value that is not finite.
     """
     methods = _OneForEachThread(lambda: _method(results, spec, data))
@@ -63,9 +64,23 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
     lacking = set(store.missing_images(folder, (pair.id for pair in data.pairs.pairs)))
     todo = [index for index in range(len(data)) if data.pair_id(index) in lacking]
     LOG.info("%s: %d of %d images to make", spec.method, len(todo), len(data))
+    if isinstance(methods.method, AllAtOnce):
+        made = _made_at_once(folder, methods.method, data, todo)
+    else:
+        made = mapped_exactly(make, todo, _instances(spec.threads))
     with timed(folder, "synthesize") as watch:
-        for _ in track(mapped_exactly(make, todo, _instances(spec.threads)), f"images {spec.method}", len(todo)):
+        for _ in track(made, f"images {spec.method}", len(todo)):
             watch.tick()
+
+
+def _made_at_once(folder: Path, method: AllAtOnce, data: PairData, todo: Sequence[int]) -> Iterator[None]:
+    """Keep each image as the method gives it. CellFailed where one lacks or is not as it should be."""
+    try:
+        for place, found in method.synthesize_all(data.conditions([index]) for index in todo):
+            images.write_png(store.image_path(folder, data.pair_id(todo[place])), pixels_of(method, found))
+            yield
+    except (ContractBroken, SynthesisFailed) as error:
+        raise CellFailed(str(error)) from error
 
 
 class _OneForEachThread(threading.local):

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -61,10 +62,10 @@ class Broken(Exception):
     """A clause does not hold; the text says how."""
 
 
-def reduced_parameters(card: MethodCard) -> dict[str, object]:
-    """The card's parameters, small. UserError where the card's own reduced values are no parameters of it."""
+def reduced_parameters(card: MethodCard, given: Mapping[str, object]) -> dict[str, object]:
+    """The card's parameters, small, but for the given ones. UserError for what are no parameters of it."""
     try:
-        return registry.resolve_parameters(card, card.reduced)
+        return registry.resolve_parameters(card, {**card.reduced, **given})
     except (LookupError, ValueError) as error:
         raise UserError(f"the card of {card.name}: {error}") from error
 
@@ -80,30 +81,40 @@ def dataset_for(card: MethodCard) -> tuple[Synthetic, tuple[int, int]]:
     return dataset, (side, side)
 
 
-def check(card: MethodCard, plugins: Sequence[Path] = ()) -> Iterator[Finding]:
+def check(
+    card: MethodCard, plugins: Sequence[Path] = (), given: Mapping[str, object] = MappingProxyType({})
+) -> Iterator[Finding]:
     """Every clause that applies to the method, as it is tried; where it cannot even train, nothing else is.
 
-    plugins: the files that define methods, for the process in which blindness is tried.
+    plugins: the files that define methods, for the process in which blindness is tried. given: parameters that replace
+    the card's.
     """
     with _one_thread(), tempfile.TemporaryDirectory(prefix="bench-check-") as folder:
-        yield from _Checkup(card, Path(folder), plugins).findings()
+        yield from _Checkup(card, Path(folder), plugins, given).findings()
 
 
-def write_blind_images(name: str, plugins: Sequence[str], folder: str) -> None:
+def write_blind_images(name: str, plugins: Sequence[str], given: Mapping[str, object], folder: str) -> None:
     """Train a method where the test targets are noise, and write its images to `blind.npy` in an existing folder."""
     resolve.load_plugins(tuple(map(Path, plugins)))
     with _one_thread():
-        checkup = _Checkup(registry.card(name), Path(folder), (), noise=True)
+        checkup = _Checkup(registry.card(name), Path(folder), (), given, noise=True)
         np.save(Path(folder) / BLIND_IMAGES, checkup.first_images().numpy())
 
 
 class _Checkup:
     """One method's check in one temporary folder."""
 
-    def __init__(self, card: MethodCard, folder: Path, plugins: Sequence[Path], noise: bool = False):
+    def __init__(
+        self,
+        card: MethodCard,
+        folder: Path,
+        plugins: Sequence[Path],
+        given: Mapping[str, object],
+        noise: bool = False,
+    ):
         self._card, self._folder, self._plugins = card, folder, plugins
         self._dataset, self._size_px = dataset, size_px = dataset_for(card)
-        self._parameters = reduced_parameters(card)
+        self._parameters = reduced_parameters(card, given)
         self._weights = StandInWeights()
         self._test_pairs = _test_pairs(dataset, size_px)
         with _at_home(folder / "home"):
@@ -257,7 +268,7 @@ class _Checkup:
     def _blind(self) -> None:
         folder = self._folder / "blind"
         folder.mkdir()
-        words = (self._card.name, [str(Path(path).absolute()) for path in self._plugins], str(folder))
+        words = (self._card.name, [str(Path(path).absolute()) for path in self._plugins], self._parameters, str(folder))
         script = f"from harness.check import write_blind_images; write_blind_images(*{words!r})"
         # started where our packages lie, so that a user's own ./methods cannot shadow them
         done = subprocess.run([sys.executable, "-c", script], cwd=CODE_ROOT, capture_output=True, text=True)

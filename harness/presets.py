@@ -69,3 +69,13 @@ class Preset(Strict):
 def load_preset(name: str, overrides: Iterable[str] = ()) -> Preset:
     """The preset called `name` (or a path that ends in .yaml) with `a.b=c` overrides. UserError as `config.load`."""
     return config.load("presets", name, Preset, overrides)
+
+
+def given_parameters(method: str, name: str | None, overrides: Iterable[str]) -> Mapping[str, object]:
+    """What a preset, if one is named, and `--set` say of a method's parameters. UserError as `config.load`."""
+    if name is None:
+        bare = {"name": "none", "description": "", "size_px": [1, 1]}
+        preset = config.validate(config.apply_overrides(bare, overrides), Preset, "--set")
+    else:
+        preset = load_preset(name, overrides)
+    return preset.methods[method].parameters if method in preset.methods else {}

@@ -214,7 +214,7 @@ class _Resolver:
         key = keys.training_key(
             method=card.name,
             card_version=card.version,
-            parameters=parameters,
+            parameters=registry.keyed_parameters(card, parameters),
             dataset_fingerprint=self._fingerprint,
             split=self._plan.split,
             train_pair_list_hash=self._plan.train.hash,
@@ -268,7 +268,8 @@ class _Resolver:
         if trainings:
             return trainings[card.name].spec.key
         parameters, given = parameters_of(card, self._plan.preset), self._given.get(card.name)
-        identity = {"method": card.name, "card_version": card.version, "parameters": parameters}
+        keyed = registry.keyed_parameters(card, parameters)
+        identity = {"method": card.name, "card_version": card.version, "parameters": keyed}
         if given:
             return keys.given_key(**identity, weights_sha256=given.sha256)
         return keys.source_key(**identity, train_pair_list_hash=self._seen(card, trainings))
@@ -284,6 +285,7 @@ class _Resolver:
 
     def _cell_spec(self, card: MethodCard, seed: int | None, trainings: Mapping[str, Training]) -> CellSpec:
         plan, trained = self._plan, bool(trainings)
+        parameters = parameters_of(card, plan.preset)
         key = keys.cell_key(
             source=self._source(card, trainings),
             dataset=plan.dataset.name,
@@ -301,9 +303,9 @@ class _Resolver:
             **self._common,
             key=key,
             method=card.name,
-            parameters=parameters_of(card, plan.preset),
+            parameters=parameters,
             control=card.name in CONTROL_CARDS,
-            title=card.title,
+            title=card.row_title(parameters),
             privileged=card.privileged,
             trained=tuple(
                 Trained(part=label, method=training.spec.method, key=training.spec.key)

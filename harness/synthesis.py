@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import images
-from methods.base import Synthesis
+from methods.base import Synthesis, SynthesisFailed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,12 +24,19 @@ class ContractBroken(Exception):
 
 def answer(method: Method, condition: Condition) -> Synthesis:
     """What the method gives for a condition. ContractBroken where that is no Synthesis with an image of floats."""
-    from torch import Tensor
-
     try:
         found = method.synthesize(condition)
     except SystemExit as error:
         raise ContractBroken("synthesize calls sys.exit") from error
+    except SynthesisFailed as error:
+        raise ContractBroken(str(error)) from error
+    return checked(found)
+
+
+def checked(found: object) -> Synthesis:
+    """What a method gave. ContractBroken where it is no Synthesis with an image of floats."""
+    from torch import Tensor
+
     if not isinstance(found, Synthesis):
         raise ContractBroken(f"synthesize gave a {type(found).__name__}; a methods.base.Synthesis is needed")
     if not isinstance(found.image, Tensor) or not found.image.is_floating_point():
@@ -56,7 +63,12 @@ def problem(image: Tensor, count: int, size_px: tuple[int, int]) -> str | None:
 
 def image_of(method: Method, condition: Condition) -> np.ndarray:
     """(H, W, 3) uint8, the method's image for a condition of one pair. Raises ContractBroken."""
-    image = answer(method, condition).image
+    return pixels_of(method, answer(method, condition))
+
+
+def pixels_of(method: Method, found: Synthesis) -> np.ndarray:
+    """(H, W, 3) uint8 of what a method gave for one pair. Raises ContractBroken."""
+    image = checked(found).image
     wrong = problem(image, 1, method.info.size_px)
     if wrong is not None:
         raise ContractBroken(f"{method.card.name}: {wrong}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -169,3 +169,32 @@ class Method(ABC):
     def load_released(self, path: Path) -> None:
         """Strictly fill the method from a checkpoint file of its authors; ValueError for one that does not fit."""
         raise ValueError(f"no released weights of {self.card.name} are known")
+
+
+class SynthesisFailed(Exception):
+    """A method has no image for a pair; the text tells the user why."""
+
+
+class AllAtOnce(Method):
+    """A method that is asked once for all pairs of a cell, since every start of it is expensive."""
+
+    @abstractmethod
+    def synthesize_all(self, conditions: Iterable[Condition]) -> Iterator[tuple[int, Synthesis]]:
+        """The place of each condition (of one pair each) and its image, in any order.
+
+        What is made is kept: images come first, then SynthesisFailed if one lacks.
+        """
+
+    def synthesize(self, condition: Condition) -> Synthesis:
+        """As any method's."""
+        import torch
+
+        pairs = range(len(condition))
+        found = dict(self.synthesize_all(_pair(condition, index) for index in pairs))
+        return Synthesis(torch.cat([found[index].image for index in pairs]))
+
+
+def _pair(condition: Condition, index: int) -> Condition:
+    """One pair of a condition."""
+    names = ("image", "mask", "joints", "box", "target_joints", "target_box")
+    return replace(condition, **{name: getattr(condition, name)[index : index + 1] for name in names})

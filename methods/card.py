@@ -53,6 +53,9 @@ class MethodCard:
     halves_to_px: where the network halves images down to this height, the height must be it times a power of two, and
     the width divisible by that power.
     needs_joints: joints without which the method cannot work; one that can be derived (`mrnet.skeletons`) does.
+    program_parameter: name of the parameter that is a foreign program's argument list (methods/argument_list.py); the
+    hashes of files on it are part of keys.
+    unkeyed: names of parameters that change no image, so that changing one makes no other row.
     privileged: the output is made from the target, so the row is a ceiling and is never ranked.
     parts: what a wrapper is made of; its `parameters` then hold those of each part under the part's name.
     """
@@ -74,6 +77,8 @@ class MethodCard:
     min_size_px: int = 1
     halves_to_px: int | None = None
     needs_joints: tuple[str, ...] = ()
+    program_parameter: str | None = None
+    unkeyed: tuple[str, ...] = ()
     privileged: bool = False
     parts: tuple[Part, ...] = ()
 
@@ -88,6 +93,10 @@ class MethodCard:
         for part in self.parts:
             own += part.card.assets(parameters[part.card.name])
         return tuple(dict.fromkeys(own))
+
+    def row_title(self, parameters: Mapping[str, object]) -> str:
+        """The name of a row in reports: the parameter `title` of a method that has one, where it is set."""
+        return str(parameters.get("title") or self.title)
 
 
 def _halves_to(least_px: int, size_px: tuple[int, int]) -> bool:

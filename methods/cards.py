@@ -228,4 +228,26 @@ BODYROI7 = MethodCard(
     halves_to_px=8,
     min_size_px=32,
     needs_joints=MPII14.joints[2:],  # shoulders down to wrists and ankles: without them regions do not exist
+
+COMMAND = MethodCard(
+    name="command",
+    title="Foreign program",
+    summary="A program of yours in its own Python, conda or container, run once for all pairs: "
+    "docs/foreign-programs.md.",
+    paper="",
+    year=2026,
+    licence="the program's own",
+    version=1,
+    learns=False,
+    parameters=MappingProxyType(
+        {
+            "program": [],  # its argument list, a text a word; needed. {in} and {out} become the exchange folders
+            "title": "",  # the row's name in reports
+            "version": "",  # any text: what the argument list does not tell (weights, commit, container), so a new row
+            "time_limit_s": 86400.0,  # for all pairs together
+            "log_mb": 10.0,  # how much of its output the log keeps
+        }
+    ),
+    program_parameter="program",
+    unkeyed=("time_limit_s", "log_mb"),
 )

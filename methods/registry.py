@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from methods import argument_list
 from methods import cards as builtin_cards
 from methods.base import Method
 from methods.card import DatasetInfo, MethodCard
@@ -33,6 +34,7 @@ _BUILTIN: dict[str, tuple[MethodCard, str]] = {
         (builtin_cards.BODYROI7, "methods.bodyroi7:BodyROI7Method"),
         (builtin_cards.DEEPFILL, "methods.deepfill:DeepFillMethod"),
         (builtin_cards.TELEA, "methods.telea:TeleaMethod"),
+        (builtin_cards.COMMAND, "methods.command:CommandMethod"),
     )
 }
 _PLUGINS: dict[str, type[Method]] = {}
@@ -74,9 +76,11 @@ def card(name: str) -> MethodCard:
 
 
 def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dict[str, object]:
-    """The card's parameters with `overrides` applied, a wrapper's those of each part.
+    """The card's parameters with `overrides` applied, a wrapper's those of each part; paths on a program's argument list
+    made absolute.
 
-    Raises UnknownName for a parameter the card does not list and ValueError for a value of another type.
+    Raises UnknownName for a parameter the card does not list and ValueError for a value of another type or a program
+    that is not there.
     """
     if card.parts:
         parts = {part.card.name: part.card for part in card.parts}
@@ -93,7 +97,18 @@ def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dic
                 f"parameter {card.name}.{name} expects {type(default).__name__} (default {default!r}), got {value!r}"
             )
         resolved[name] = value
+    if card.program_parameter:
+        name = card.program_parameter
+        resolved[name] = argument_list.located(resolved[name], f"parameter {card.name}.{name}")
     return resolved
+
+
+def keyed_parameters(card: MethodCard, parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parameters as they enter keys: without those that change no image, with the hashes of a program's files."""
+    keyed = {name: value for name, value in parameters.items() if name not in card.unkeyed}
+    if card.program_parameter:
+        keyed["files"] = argument_list.file_hashes(parameters[card.program_parameter])
+    return keyed
 
 
 def build(name: str, info: DatasetInfo, parameters: Mapping[str, object]) -> Method:

@@ -5,9 +5,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.presets import given_parameters
 from methods import cards
 from methods.card import MethodCard
 
@@ -48,8 +50,22 @@ lpips: {net: alex, version: "0.1", min_side_px: 32}
 """
 
 
-@pytest.mark.parametrize("name", [name for name in BUILTIN if name != "mrnet"])
+@pytest.mark.parametrize("name", [name for name in BUILTIN if name not in ("mrnet", "command")])
 def test_every_competitor_has_its_page(name):
     page = (DOCS / "methods" / f"{name}.md").read_text()
     assert "not verified here" in page
     assert f"bench weights import {name} " in page and f"--weights {name}=" in page
+
+
+def test_the_page_on_foreign_programs_shows_what_runs(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text(blocks("foreign-programs.md", "yaml")[0])
+    check, run = blocks("foreign-programs.md", "bash")[0].strip().splitlines()
+    preset, results = str(tmp_path / "mine.yaml"), str(tmp_path / "results")
+    words = [preset if word == "mine.yaml" else word for word in shlex.split(run)[1:]]
+    monkeypatch.chdir(DOCS.parent)
+    done = CliRunner().invoke(app, [*words, "--results", results, "--plan"])
+    assert done.exit_code == 0 and "command: images, scores, record" in done.output
+    given = given_parameters("command", None, [shlex.split(check)[-1]])["program"]
+    assert given == given_parameters("command", preset, [])["program"]
+    for others in yaml.safe_load_all(blocks("foreign-programs.md", "yaml")[1].replace("\nprogram", "\n---\nprogram")):
+        assert {"{in}", "{out}"} <= set(re.findall(r"{\w+}", " ".join(others["program"])))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
-from harness.commands.options import Plugins
+from harness.commands.options import Overrides, Plugins
 from harness.errors import UserError
 
 
 def check(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="A method; `bench list methods` names them.")],
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="A preset whose parameters replace the reduced ones.", show_default="the card's, reduced"),
+    ] = None,
+    overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
     """Hold a method to the contract of methods/base.py, in seconds, before a long run does.
@@ -27,9 +32,12 @@ def check(
       bench check mrnet
 
       bench check mine --plugin mine.py
+
+      bench check command --set "methods.command.parameters.program=[python3, generate.py, '{in}', '{out}']"
     """
     from harness.controls import CONTROL_CARDS
     from harness.models import card_of
+    from harness.presets import given_parameters
     from harness.resolve import load_plugins
     from methods import registry
 
@@ -43,11 +51,12 @@ def check(
     from harness import check as contract
 
     start_s = time.monotonic()
-    (_, (height, width)), parameters = contract.dataset_for(card), contract.reduced_parameters(card)
+    given = given_parameters(method, preset, tuple(overrides or ()))
+    (_, (height, width)), parameters = contract.dataset_for(card), contract.reduced_parameters(card, given)
     shown = " ".join(f"{name}={value}" for name, value in parameters.items())
     typer.echo(f"{card.name} ({card.title}), {height}×{width} px" + (f", {shown}" if shown else ""))
     findings = []
-    for finding in contract.check(card, tuple(plugin or ())):
+    for finding in contract.check(card, tuple(plugin or ()), given):
         findings.append(finding)
         typer.echo(f"  {'holds ' if finding.problem is None else 'BROKEN'}  {finding.clause}")
         if finding.problem is not None:
