@@ -228,6 +228,7 @@ BODYROI7 = MethodCard(
     halves_to_px=8,
     min_size_px=32,
     needs_joints=MPII14.joints[2:],  # shoulders down to wrists and ankles: without them regions do not exist
+)
 
 COMMAND = MethodCard(
     name="command",

@@ -76,8 +76,7 @@ def card(name: str) -> MethodCard:
 
 
 def resolve_parameters(card: MethodCard, overrides: Mapping[str, object]) -> dict[str, object]:
-    """The card's parameters with `overrides` applied, a wrapper's those of each part; paths on a program's argument list
-    made absolute.
+    """The card's parameters with `overrides` applied, a wrapper's those of each part, paths of a program made absolute.
 
     Raises UnknownName for a parameter the card does not list and ValueError for a value of another type or a program
     that is not there.
