@@ -54,7 +54,7 @@ def tuning_trials(results: store.Store, model: Path) -> int:
     mine = read_spec(model / store.SPEC)
 
     def task(spec: TrainingSpec) -> tuple[object, ...]:
-        return spec.method, spec.dataset_fingerprint, spec.train_pair_list_hash, spec.size_px
+        return spec.method, spec.view, spec.dataset_fingerprint, spec.train_pair_list_hash, spec.size_px
 
     def choice(spec: TrainingSpec) -> str:
         return repr((sorted(spec.parameters.items()), spec.schedule, spec.precision))
@@ -145,6 +145,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         privileged=spec.privileged,
         ranked=spec.ranked,
         settled=spec.settled,
+        remarks=spec.remarks,
         origin=spec.given.origin if spec.given else "ours",
         created=provenance.now(),
     )

@@ -145,6 +145,8 @@ class Record(Measurement):
         True, description="false where the preset says that the method does not train to a stable state at its budget"
     )
 
+    remarks: tuple[str, ...] = Field((), description="what the method's card says of these parameters")
+
 
 class FolderRecord(Measurement):
     """The result of `bench score`: a folder of images against a folder of targets, matched by file name."""

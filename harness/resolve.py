@@ -316,6 +316,7 @@ class _Resolver:
             overrides=plan.request.overrides if trained else (),
             ranked=not card.privileged and (plan.preset.ranked or not trained),
             settled=not trained or self._settled(card),
+            remarks=card.remarks_on(parameters),
             seed=seed,
             precision=plan.preset.precision if trained else "fp32",
             protocol=str(Path(plan.request.protocol).absolute()) if path_given else plan.request.protocol,

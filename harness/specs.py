@@ -78,6 +78,7 @@ class CellSpec(_Common):
     trained: the models it uses, a wrapper's in the order of its parts; preset and seed: null where there is none.
     given: the file of weights it uses in place of a training. settled: false where the preset says that the method
     does not train to a stable state at its budget.
+    remarks: what the card says of these parameters.
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
     assets: SHA-256 of all pretrained assets, of masks, training and scoring.
     train_pair_list_hash: of the training pairs that the model or the control saw, if any.
@@ -95,6 +96,7 @@ class CellSpec(_Common):
     overrides: tuple[str, ...]
     ranked: bool
     settled: bool = True
+    remarks: tuple[str, ...] = ()
     seed: int | None
     precision: Literal["auto", "bf16", "fp32"]
     protocol: str

@@ -57,6 +57,7 @@ class MethodCard:
     hashes of files on it are part of keys.
     unkeyed: names of parameters that change no image, so that changing one makes no other row.
     privileged: the output is made from the target, so the row is a ceiling and is never ranked.
+    remarks: what a parameter's value means for a comparison that its name does not say, by parameter and value.
     parts: what a wrapper is made of; its `parameters` then hold those of each part under the part's name.
     """
 
@@ -80,12 +81,20 @@ class MethodCard:
     program_parameter: str | None = None
     unkeyed: tuple[str, ...] = ()
     privileged: bool = False
+    remarks: Mapping[str, Mapping[object, str]] = field(default_factory=lambda: MappingProxyType({}))
     parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("version", "size_multiple", "min_size_px"):
             if getattr(self, name) < 1:
                 raise ValueError(f"the card of {self.name}: {name} is at least 1, not {getattr(self, name)}")
+
+    def remarks_on(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
+        """The remarks that these parameters call for, the parts' with them."""
+        own = [said[parameters[name]] for name, said in self.remarks.items() if parameters[name] in said]
+        for part in self.parts:
+            own += part.card.remarks_on(parameters[part.card.name])
+        return tuple(dict.fromkeys(own))
 
     def assets(self, parameters: Mapping[str, object]) -> tuple[str, ...]:
         """Names of the pretrained assets that training with these parameters needs."""

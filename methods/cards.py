@@ -204,6 +204,14 @@ POSEWARP = MethodCard(
     ),
     reduced=MappingProxyType({"width": 4, "gan_steps": 2, "perceptual_network": "vgg16"}),
     weight_parameters=("perceptual_network",),
+    remarks=MappingProxyType(
+        {
+            "perceptual_network": {
+                "vgg16": "PoseWarp's loss on VGG-16's relu1_1, 1_2, 2_1, 2_2, 3_1 to 3_3, 4_1 to 4_3 in place of "
+                "VGG-19's relu1_1 to 4_4, with deviations measured anew on them"
+            }
+        }
+    ),
     size_multiple=32,
     min_size_px=64,  # its smallest map has two pixels a side, which doubling needs
     needs_joints=MPII14.joints,

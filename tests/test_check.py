@@ -189,6 +189,11 @@ slow = pytest.mark.slow
         pytest.param("pn_gan", marks=slow),
         pytest.param("dvg", marks=slow),
         pytest.param("guided_pix2pix", marks=slow),
+        pytest.param("posewarp", marks=slow),
+        pytest.param("bodyroi7", marks=slow),
+        pytest.param("deepfill", marks=slow),
+        pytest.param("crop-inpaint(patn)", marks=slow),
+        pytest.param("union-crop(pn_gan)", marks=slow),
     ],
 )
 def test_the_competitors_keep_the_contract(name):

@@ -184,6 +184,15 @@ def test_a_wrappers_card_is_made_of_its_parts():
     assert not registry.card("union-crop(telea)").learns
 
 
+def test_a_card_says_what_stands_in_for_the_releases_vgg_and_so_does_its_wrapper():
+    for name, key in (("posewarp", None), ("union-crop(posewarp)", "posewarp")):
+        card = registry.card(name)
+        for arch, said in (("vgg16", ("PoseWarp's loss on VGG-16's relu1_1",)), ("vgg19", ())):
+            own = {"perceptual_network": arch}
+            remarks = card.remarks_on(registry.resolve_parameters(card, {key: own} if key else own))
+            assert len(remarks) == len(said) and all(map(str.startswith, remarks, said))
+
+
 @pytest.mark.parametrize(
     "name, words",
     [
@@ -280,6 +289,8 @@ def test_a_wrapper_with_two_trained_parts_records_both(finished):
     assert bench(finished, "crop-inpaint(tiny,tiny)").exit_code == 0
     parts = records(finished)["crop-inpaint(tiny,tiny)"].parts
     assert set(parts) == {"crop-tiny", "tiny"} and len({part.training_key for part in parts.values()}) == 2
+    (report,) = (finished / "results/report").glob("*.md")
+    assert "crop-tiny 6 samples (3 steps × batch 2), " in report.read_text()
 
 
 def test_a_part_that_fails_fails_the_wrapper_and_nothing_else(tmp_path):

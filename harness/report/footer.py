@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from harness import datasets
 from harness.metrics.base import METRICS
 from harness.pairs import Overlap
-from harness.records import Record
+from harness.records import Budget, Record
 from harness.report.select import SHORT_HASH, Comparison
 from harness.segmenter import SEGMENTERS
 
@@ -45,6 +45,7 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
         ("Person masks", _each(records, _masks)),
         ("Leakage", _each(records, _leakage)),
         ("Budget", _budget(records)),
+        ("Remarks", "; ".join(dict.fromkeys(remark for record in records for remark in record.remarks))),
         ("Weights", _weights(records)),
         ("Weights given in a file", _given(records)),
         ("Code", _each(records, _code)),
@@ -91,7 +92,12 @@ def _budget(records: Iterable[Record]) -> str:
 
 
 def _cost(record: Record) -> str:
-    budget = record.budget
+    if record.parts:
+        return " + ".join(f"{part} {_spent(trained.budget)}" for part, trained in record.parts.items())
+    return _spent(record.budget)
+
+
+def _spent(budget: Budget) -> str:
     return (
         f"{budget.samples:,} samples ({budget.steps:,} steps × batch {budget.batch_size}), "
         f"{budget.seconds:,.0f} s, tuning trials {budget.tuning_trials}"
