@@ -12,7 +12,7 @@ import numpy as np
 from harness import provenance, stopwatch, store
 from harness.errors import CellFailed
 from harness.metrics.base import SetValue
-from harness.records import Budget, MetricValue, Record
+from harness.records import UNVERIFIED, Budget, Imported, MetricValue, Record
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.stats import bootstrap_mean
 from mrnet import files
@@ -24,10 +24,35 @@ MODEL_FACTS = "model.json"
 """What a cell keeps of its model's training, so that its record can be made when the model is gone."""
 
 
+IMPORTED = "imported.json"
+"""What a cell keeps of where its images come from, if they were made elsewhere."""
+
+
 def keep_model_facts(folder: Path, results: store.Store, model: Path) -> None:
     """Copy what the record will say of the model in `model` into the cell's folder."""
     facts = {**store.read_json(model / store.DONE), "tuning_trials": tuning_trials(results, model)}
     files.write_text(folder / MODEL_FACTS, json.dumps(facts, indent=1))
+
+
+def keep_imported(folder: Path, imported: Imported) -> None:
+    """Write what the record will say of images made elsewhere into the cell's folder."""
+    files.write_text(folder / IMPORTED, imported.model_dump_json(indent=1))
+
+
+def _imported(folder: Path, spec: CellSpec) -> Imported | None:
+    """What `keep_imported` wrote; None for a cell whose images were made here."""
+    if spec.imported is None:
+        return None
+    facts = store.read_json(folder / IMPORTED)
+    if not facts:
+        raise CellFailed(f"{folder / IMPORTED} is missing; run the same `bench import` again")
+    return Imported.model_validate(facts)
+
+
+def _origin(spec: CellSpec) -> str:
+    if spec.imported is not None:
+        return UNVERIFIED
+    return spec.given.origin if spec.given else "ours"
 
 
 def tuning_trials(results: store.Store, model: Path) -> int:
@@ -77,6 +102,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
     pairs, side = pandas.read_parquet(path), store.read_json(path.with_suffix(".json"))
     sets = {key: SetValue(**value) for key, value in side["sets"].items()}
     durations = {**stopwatch.seconds(folder), "score": side["seconds"]}
+    imported = _imported(folder, spec)
     budget, device, dtype = None, provenance.device(), spec.precision
     if spec.training_key is not None:
         model = store.read_json(folder / MODEL_FACTS)
@@ -97,6 +123,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         protocol=spec.protocol_name,
         protocol_hash=spec.protocol_hash,
         n=len(pairs),
+        missing=imported.lacking if imported else 0,
         metrics=metric_values(pairs, sets),
         skipped=side["skipped"],
         by_group=group_means(pairs),
@@ -111,6 +138,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         budget=budget,
         training_key=spec.training_key,
         given_weights=spec.given.sha256 if spec.given else None,
+        imported=imported,
         cell_key=spec.key,
         score_key=spec.score_key,
         git=spec.git,
@@ -123,6 +151,6 @@ def record(folder: Path, spec: CellSpec) -> Record:
         privileged=spec.privileged,
         ranked=spec.ranked,
         settled=spec.settled,
-        origin=spec.given.origin if spec.given else "ours",
+        origin=_origin(spec),
         created=provenance.now(),
     )

@@ -67,7 +67,8 @@ class CellSpec(_Common):
     """A cell under one protocol.
 
     training_key: of the model it uses, null where nothing is trained; preset and seed: null likewise.
-    given: the file of weights it uses in place of a training. settled: false where the preset says that the method
+    given: the file of weights it uses in place of a training. imported: hash of its images where they were made
+    elsewhere; nothing can make them again. settled: false where the preset says that the method
     does not train to a stable state at its budget.
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
     assets: SHA-256 of all pretrained assets, of masks, training and scoring.
@@ -82,6 +83,7 @@ class CellSpec(_Common):
     privileged: bool
     training_key: str | None
     given: Given | None = None
+    imported: str | None = None
     preset: str | None
     overrides: tuple[str, ...]
     ranked: bool
