@@ -211,6 +211,24 @@ def test_other_images_make_another_cell(world):
     assert len(list(world.results.glob("cells/market/pairs-made-*"))) == 2
 
 
+def test_another_protocol_scores_the_stored_images(world):
+    world.make()
+    world.imported()
+    images = {path: path.stat().st_mtime_ns for path in world.results.glob("cells/*/*/images/*.png")}
+    (world.folder / "protocol.yaml").write_text(yaml.safe_dump({**PROTOCOL, "name": "other", "pairs": ["psnr"]}))
+    world.imported()
+    assert images == {path: path.stat().st_mtime_ns for path in world.results.glob("cells/*/*/images/*.png")}
+    assert {record.protocol for _, record in Store(world.results).records()} == {"pairs-only", "other"}
+
+
+def test_a_file_that_changes_while_it_is_imported_is_not_taken(world, monkeypatch):
+    world.make()
+    monkeypatch.setattr(importer, "digest", lambda image: "another")
+    done = world.run()
+    assert done.exit_code == 2 and "changed while it was imported" in done.output
+    assert not Store(world.results).records()
+
+
 def test_an_interrupted_import_goes_on_and_is_no_result_before(world, monkeypatch):
     pictures = world.make()
 
@@ -244,7 +262,8 @@ def test_a_set_that_is_not_whole_is_refused_by_name(world):
     world.refused(
         "3 of 8 pairs have no usable image", f"missing: {world.pairs[0].id}",
         f"is {height}×{width * 3}; {height}×{width * 5} is needed (5 pictures of {height}×{width} side by side)",
-        "is not a readable image", "without a pair: stray", "--allow-missing", convention="patn",
+        "is not a readable image", "without a pair: stray", "--allow-missing",
+        f"Looked for, of pair {world.pairs[0].id}: ", convention="patn",
     )  # fmt: skip
 
 

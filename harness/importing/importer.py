@@ -72,7 +72,7 @@ def import_images(
     found = survey(folder, known, plan.dataset, plan.test, plan.preset.size_px)
     lacking = found.completeness.lacking
     if lacking and not (allow_missing and found.files):
-        raise UserError(completeness.refusal(found.completeness, len(found.files), "pair", f"{OPTION} {folder}"))
+        raise UserError(_refusal(found, known, plan, folder))
     imported = Imported(
         folder=str(folder), convention=known.name, images_sha256=found.sha256, **dict(found.completeness)
     )
@@ -82,6 +82,14 @@ def import_images(
     if fresh:
         _make(place, plan, spec, imported, found, known)
     return Outcome(plan, spec, place, imported, fresh)
+
+
+def _refusal(found: Survey, convention: Convention, plan: Plan, folder: Path) -> str:
+    text = completeness.refusal(found.completeness, len(found.files), "pair", f"{OPTION} {folder}")
+    for pair in plan.test.pairs:
+        if pair.id in found.completeness.missing_images:
+            return f"{text}\nLooked for, of pair {pair.id}: {' or '.join(convention.names(plan.dataset, pair))}"
+    return text
 
 
 def _short(convention: Convention) -> str:
