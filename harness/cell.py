@@ -138,7 +138,7 @@ class CellImages:
         try:
             return images.read_image(store.image_path(self._folder, self.pair_id(index)), self._data.info.size_px)
         except UserError as error:
-            raise UserError(f"{error}. Remove it: the same `bench run` makes it again") from error
+            raise UserError(f"{error}. Remove it: the same `bench run` or `bench import` makes it again") from error
 
     def target(self, index: int) -> np.ndarray:
         return self._data.target_uint8(index)

@@ -97,6 +97,11 @@ def given_key(*, method: str, card_version: int, parameters: Mapping[str, Any], 
     )
 
 
+def imported_key(*, name: str, images_sha256: str) -> str:
+    """Stands for the training key where the images were made elsewhere. images_sha256: of pair ids and pixels."""
+    return digest({"kind": "imported", "name": name, "images_sha256": images_sha256})
+
+
 def cell_key(
     *,
     source: str,
@@ -109,8 +114,8 @@ def cell_key(
 ) -> str:
     """Key of a cell's images.
 
-    source: the training, source or given key. preset: the name under which trained rows are compared, null for what is
-    not trained here, which stands beside every preset.
+    source: the training, source, given or imported key. preset: the name under which trained rows are compared, null
+    for what is not trained here, which stands beside every preset.
     """
     return digest(
         {

@@ -12,7 +12,7 @@ import numpy as np
 from harness import provenance, stopwatch, store
 from harness.errors import CellFailed
 from harness.metrics.base import SetValue
-from harness.records import Budget, MetricValue, PartRecord, Record
+from harness.records import UNVERIFIED, Budget, Imported, MetricValue, PartRecord, Record
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.stats import bootstrap_mean
 from mrnet import files
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 MODEL_FACTS = "model.json"
 """What a cell keeps of its model's training, so that its record can be made when the model is gone."""
+
+
+IMPORTED = "imported.json"
+"""What a cell keeps of where its images come from, if they were made elsewhere."""
 
 
 def keep_model_facts(folder: Path, results: store.Store, spec: CellSpec) -> None:
@@ -47,6 +51,27 @@ def _models(folder: Path, spec: CellSpec) -> dict[str, dict]:
 
 def _budget(model: Mapping[str, object]) -> Budget:
     return Budget(**{name: model[name] for name in Budget.model_fields})
+
+
+def keep_imported(folder: Path, imported: Imported) -> None:
+    """Write what the record will say of images made elsewhere into the cell's folder."""
+    files.write_text(folder / IMPORTED, imported.model_dump_json(indent=1))
+
+
+def _imported(folder: Path, spec: CellSpec) -> Imported | None:
+    """What `keep_imported` wrote; None for a cell whose images were made here."""
+    if spec.imported is None:
+        return None
+    facts = store.read_json(folder / IMPORTED)
+    if not facts:
+        raise CellFailed(f"{folder / IMPORTED} is missing; run the same `bench import` again")
+    return Imported.model_validate(facts)
+
+
+def _origin(spec: CellSpec) -> str:
+    if spec.imported is not None:
+        return UNVERIFIED
+    return spec.given.origin if spec.given else "ours"
 
 
 def tuning_trials(results: store.Store, model: Path) -> int:
@@ -96,6 +121,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
     pairs, side = pandas.read_parquet(path), store.read_json(path.with_suffix(".json"))
     sets = {key: SetValue(**value) for key, value in side["sets"].items()}
     durations = {**stopwatch.seconds(folder), "score": side["seconds"]}
+    imported = _imported(folder, spec)
     budget, device, dtype = None, provenance.device(), spec.precision
     models = _models(folder, spec)
     if models:
@@ -115,6 +141,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         protocol=spec.protocol_name,
         protocol_hash=spec.protocol_hash,
         n=len(pairs),
+        missing=imported.lacking if imported else 0,
         metrics=metric_values(pairs, sets),
         skipped=side["skipped"],
         by_group=group_means(pairs),
@@ -133,6 +160,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
             for trained in (spec.trained if len(spec.trained) > 1 else ())
         },
         given_weights=spec.given.sha256 if spec.given else None,
+        imported=imported,
         cell_key=spec.key,
         score_key=spec.score_key,
         git=spec.git,
@@ -146,6 +174,6 @@ def record(folder: Path, spec: CellSpec) -> Record:
         ranked=spec.ranked,
         settled=spec.settled,
         remarks=spec.remarks,
-        origin=spec.given.origin if spec.given else "ours",
+        origin=_origin(spec),
         created=provenance.now(),
     )

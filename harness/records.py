@@ -16,6 +16,9 @@ from mrnet import files
 
 SCHEMA_VERSION = 1
 
+UNVERIFIED = "unverified images"
+"""The origin of images that others made: nothing says with what, or that no target was looked at."""
+
 
 class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", populate_by_name=True)
@@ -104,6 +107,28 @@ class PartRecord(_Plain):
     budget: Budget = Field(description="what its training cost")
 
 
+class Completeness(_Plain):
+    """What of images made elsewhere lacks, was not looked for, or is to be taken with care."""
+
+    missing_images: tuple[str, ...] = Field(description="targets, or pairs by their ids, without an image")
+    unusable: dict[str, str] = Field(description="images that cannot be scored, with the reason; part of `missing`")
+    extra: tuple[str, ...] = Field(description="images without a target, which were not scored")
+    lossy: tuple[str, ...] = Field(description="scored images and targets in a lossy format: it changes every number")
+
+    @property
+    def lacking(self) -> int:
+        """How many targets have no image that could be scored."""
+        return len(self.missing_images) + len(self.unusable)
+
+
+class Imported(Completeness):
+    """Where a cell's images come from that were made elsewhere (`bench import`)."""
+
+    folder: str = Field(description="the folder of images, as named on the command line")
+    convention: str = Field(description="how its files were named: a convention's name, or the user's pattern")
+    images_sha256: str = Field(description="hash of pair ids and pixels of the images that were scored")
+
+
 class Record(Measurement):
     """The result of one cell under one protocol."""
 
@@ -136,6 +161,7 @@ class Record(Measurement):
     )
     parts: dict[str, PartRecord] = Field({}, description="of a wrapper whose inpainter is trained too: all trainings")
     given_weights: str | None = Field(None, description="SHA-256 of the file of weights used in place of a training")
+    imported: Imported | None = Field(None, description="of images made elsewhere: what was there; null for all others")
     cell_key: str = Field(description="key of the cell's images")
     score_key: str = Field(description="key of the cell's scores")
     dtype: str = Field(description="precision of training: `fp32` or `bf16`")
@@ -148,7 +174,7 @@ class Record(Measurement):
     remarks: tuple[str, ...] = Field((), description="what the method's card says of these parameters")
 
 
-class FolderRecord(Measurement):
+class FolderRecord(Completeness, Measurement):
     """The result of `bench score`: a folder of images against a folder of targets, matched by file name."""
 
     generated: str = Field(description="the folder of images, as named on the command line")
@@ -157,10 +183,6 @@ class FolderRecord(Measurement):
     generated_hash: str = Field(description="hash of names and bytes of the images that were scored")
     target_hash: str = Field(description="hash of names and bytes of their targets")
     mask_hash: str | None = Field(description="hash of names and bytes of their masks; null where there are none")
-    missing_images: tuple[str, ...] = Field(description="targets without an image")
-    unusable: dict[str, str] = Field(description="images that cannot be scored, with the reason; part of `missing`")
-    extra: tuple[str, ...] = Field(description="images without a target, which were not scored")
-    lossy: tuple[str, ...] = Field(description="scored images and targets in a lossy format: it changes every number")
 
 
 def read_record(path: Path) -> Record:

@@ -57,8 +57,6 @@ def _checked_cards(request: RunRequest) -> list[MethodCard]:
     """The cards of the methods asked for, once all in the request is known that needs neither preset nor dataset."""
     if request.policy not in POLICIES:
         raise unknown("policy", request.policy, POLICIES)
-    if request.results.exists() and not request.results.is_dir():
-        raise UserError(f"--results {request.results} is a file; a results folder, or the name of a new one, is needed")
     load_plugins(request.plugins)
     cards = all_cards()
     if not request.methods:
@@ -97,6 +95,21 @@ def _dataset_of(request: RunRequest) -> Dataset:
 def resolve(request: RunRequest) -> Plan:
     """Resolve a request against the store. UserError for unknown names and values; starts nothing, decodes nothing."""
     cards = _checked_cards(request)
+    plan = ground(request)
+    resolver = _Resolver(plan)
+    cells = [cell for card in cards for cell in resolver.cells(card)]
+    # controls stand beside something: where all that was asked for is blocked, nothing runs
+    if request.controls and any(cell.status is not Status.BLOCKED for cell in cells):
+        beside = [card for card in CONTROL_CARDS.values() if card not in cards]
+        cells += [cell for card in beside for cell in resolver.cells(card)]
+    plan = replace(plan, cells=tuple(cells))
+    return replace(plan, missing=_missing(plan))
+
+
+def ground(request: RunRequest) -> Plan:
+    """What a request's cells will stand on: dataset, pairs, size and protocol, with no cell yet. UserError as above."""
+    if request.results.exists() and not request.results.is_dir():
+        raise UserError(f"--results {request.results} is a file; a results folder, or the name of a new one, is needed")
     protocol = load_protocol(request.protocol)
     dataset = _dataset_of(request)
     preset = fitted(load_preset(request.preset, request.overrides), dataset)
@@ -120,14 +133,38 @@ def resolve(request: RunRequest) -> Plan:
     for part, pair_list in (("train", plan.train), ("test", plan.test)):
         if not len(pair_list):
             raise UserError(f"split {split} of {dataset.name} has no {part} pair; run: bench data check {dataset.name}")
-    resolver = _Resolver(plan)
-    cells = [cell for card in cards for cell in resolver.cells(card)]
-    # controls stand beside something: where all that was asked for is blocked, nothing runs
-    if request.controls and any(cell.status is not Status.BLOCKED for cell in cells):
-        beside = [card for card in CONTROL_CARDS.values() if card not in cards]
-        cells += [cell for card in beside for cell in resolver.cells(card)]
-    plan = replace(plan, cells=tuple(cells))
-    return replace(plan, missing=_missing(plan))
+    return plan
+
+
+def shared_fields(plan: Plan) -> dict[str, object]:
+    """What every spec of the plan says of data and machine."""
+    return {
+        "plugins": tuple(str(path.absolute()) for path in plan.request.plugins),
+        "dataset": plan.dataset.name,
+        "data_root": _absolute(plan.request.data_root),
+        "masks": plan.dataset.masks,
+        "weights_dir": _absolute(plan.request.weights_dir),
+        "split": plan.split,
+        "size_px": plan.preset.size_px,
+        "dataset_fingerprint": plan.dataset.fingerprint(plan.preset.size_px),
+        "threads": provenance.cpu_threads(),
+    }
+
+
+def protocol_fields(plan: Plan, cell_key: str) -> dict[str, object]:
+    """What the spec of a cell of that key says of the protocol."""
+    path_given = plan.request.protocol.endswith((".yaml", ".yml"))
+    return {
+        "protocol": str(Path(plan.request.protocol).absolute()) if path_given else plan.request.protocol,
+        "protocol_name": plan.protocol.name,
+        "protocol_hash": plan.protocol.hash,
+        "score_key": keys.score_key(cell_key, plan.protocol.hash),
+    }
+
+
+def leakage(plan: Plan) -> tuple[Leakage, ...]:
+    """What the partitions of the plan's split share."""
+    return tuple(Leakage(**asdict(shared)) for shared in plan.overlaps())
 
 
 def fitted(preset: Preset, dataset: Dataset) -> Preset:
@@ -167,21 +204,11 @@ class _Resolver:
 
     def __init__(self, plan: Plan):
         self._plan = plan
-        self._fingerprint = plan.dataset.fingerprint(plan.preset.size_px)
         self._always = plan.request.policy == "always"
         self._given = given_weights.parse(plan.request.weights, plan.request.methods)
-        self._leakage = tuple(Leakage(**asdict(shared)) for shared in plan.overlaps())
-        self._common = {
-            "plugins": tuple(str(path.absolute()) for path in plan.request.plugins),
-            "dataset": plan.dataset.name,
-            "data_root": _absolute(plan.request.data_root),
-            "masks": plan.dataset.masks,
-            "weights_dir": _absolute(plan.request.weights_dir),
-            "split": plan.split,
-            "size_px": plan.preset.size_px,
-            "dataset_fingerprint": self._fingerprint,
-            "threads": provenance.cpu_threads(),
-        }
+        self._leakage = leakage(plan)
+        self._common = shared_fields(plan)
+        self._fingerprint = self._common["dataset_fingerprint"]
 
     def cells(self, card: MethodCard) -> list[Cell]:
         """One cell a seed of a method that learns; one of any other."""
@@ -298,9 +325,9 @@ class _Resolver:
         scoring = {name: asset(name).sha256 for name in plan.protocol.assets()}
         masks = {name: asset(name).sha256 for name in plan.dataset.assets}
         learning = {name: sha for training in trainings.values() for name, sha in training.spec.assets.items()}
-        path_given = plan.request.protocol.endswith((".yaml", ".yml"))
         return CellSpec(
             **self._common,
+            **protocol_fields(plan, key),
             key=key,
             method=card.name,
             parameters=parameters,
@@ -319,10 +346,6 @@ class _Resolver:
             remarks=card.remarks_on(parameters),
             seed=seed,
             precision=plan.preset.precision if trained else "fp32",
-            protocol=str(Path(plan.request.protocol).absolute()) if path_given else plan.request.protocol,
-            protocol_name=plan.protocol.name,
-            protocol_hash=plan.protocol.hash,
-            score_key=keys.score_key(key, plan.protocol.hash),
             pairs=plan.pairs_folder(self._fingerprint).name,
             test_pair_list_hash=plan.test.hash,
             train_pair_list_hash=self._seen(card, trainings),

@@ -103,6 +103,7 @@ def test_modules_form_no_cycle():
         ["list", "protocols"],
         ["weights", "list"],
         ["report", "--help"],
+        ["import", "--help"],
     ],
 )
 def test_looking_things_up_imports_nothing_heavy(arguments):

@@ -28,6 +28,7 @@ class Dataset(ABC):
 
     shape: height and width of a frame in lowest terms, or None for any.
     own_masks: the name of the dataset's own way, as records print it.
+    file_ending: of the names that `file_name` gives.
     """
 
     name: ClassVar[str]
@@ -38,6 +39,7 @@ class Dataset(ABC):
     default_split: ClassVar[str]
     shape: ClassVar[tuple[int, int] | None] = None
     own_masks: ClassVar[str]
+    file_ending: ClassVar[str] = ""
 
     def __init__(self, data_root: Path | None = None, masks: str | None = None, weights_dir: Path | None = None):
         self.data_root = data_root
@@ -97,6 +99,10 @@ class Dataset(ABC):
     @abstractmethod
     def frame_ids(self) -> tuple[str, ...]:
         """Every frame's id, in order; read from annotations, no decoding."""
+
+    def file_name(self, frame_id: str) -> str:
+        """What releases of methods call the frame in the names of their files: here the id, made flat."""
+        return frame_id.replace("/", "_")
 
     @abstractmethod
     def partitions(self, split: str) -> Partitions:

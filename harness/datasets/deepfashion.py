@@ -41,6 +41,7 @@ class DeepFashion(OnDisk):
     default_split = "patn"
     skeleton = OPENPOSE18
     shape = (16, 11)
+    file_ending = ".jpg"
     reader_version = 1
     pairs_version = 1
     parts = (*_ANNOTATIONS.values(), *_PAIRS.values(), *((part,) for part in _PARTS))
@@ -91,6 +92,10 @@ class DeepFashion(OnDisk):
     def person(self, frame_id: str) -> str:
         """The garment: of the model who wears it nothing is known."""
         return group_of(frame_id)
+
+    def file_name(self, frame_id: str) -> str:
+        """`fashionWOMENDressesid0000000202_1front.jpg`."""
+        return frame_id.replace("/", "") + self.file_ending
 
     def _frame_id(self, part: str, name: str) -> str:
         """`fashionWOMENDressesid00000002/02_1front`."""

@@ -56,6 +56,7 @@ class Market1501(OnDisk):
     default_split = "patn"
     skeleton = OPENPOSE18
     shape = (2, 1)
+    file_ending = ".jpg"
     reader_version = 1
     pairs_version = 1
     parts = ((_TRAIN_CSV,), (_TEST_CSV,), (_PAIRS_CSV,), _TRAIN_FOLDERS, _TEST_FOLDERS)
@@ -137,6 +138,10 @@ class Market1501(OnDisk):
 
     def person(self, frame_id: str) -> str:
         return group_of(frame_id)
+
+    def file_name(self, frame_id: str) -> str:
+        """`0002_c1s1_000451_03.jpg`."""
+        return frame_id.replace("/", "_") + self.file_ending
 
     def divide(self, split: str, partition: str) -> Part:
         if partition == "test":

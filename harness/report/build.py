@@ -76,6 +76,8 @@ def row_group(record: Record) -> RowGroup:
         return RowGroup.CONTROL
     if record.given_weights is not None:
         return RowGroup.GIVEN
+    if record.imported is not None:
+        return RowGroup.IMPORTED
     return RowGroup.RANKED if record.ranked and record.settled else RowGroup.NOT_SETTLED
 
 
@@ -187,7 +189,7 @@ def _row(comparison: Comparison, records: Sequence[Record], values: tuple[Value 
 
 
 def _note(comparison: Comparison, record: Record) -> str:
-    """The parameters in which the rows of one method differ, and an origin that is not ours."""
+    """The parameters in which the rows of one method differ, an origin that is not ours, and how many pairs lack."""
     same = [entry.record for entry in comparison.entries if entry.record.method == record.method]
     names = sorted({name for other in same for name in other.parameters})
     parts = [
@@ -197,7 +199,11 @@ def _note(comparison: Comparison, record: Record) -> str:
     ]
     if not parts and len({other.overrides for other in same}) > 1:
         parts = list(record.overrides) or ["preset unchanged"]
-    return ", ".join(parts if record.origin == "ours" else [*parts, record.origin])
+    if record.origin != "ours":
+        parts.append(record.origin)
+    if record.missing:
+        parts.append(f"{record.missing:,} of {record.n + record.missing:,} pairs missing")
+    return ", ".join(parts)
 
 
 def _finish(table: Table) -> Table:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness import datasets
+from harness.errors import some
 from harness.metrics.base import METRICS
 from harness.pairs import Overlap
-from harness.records import Budget, Record
+from harness.records import Budget, Imported, Record
 from harness.report.select import SHORT_HASH, Comparison
 from harness.segmenter import SEGMENTERS
 
@@ -48,6 +49,7 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
         ("Remarks", "; ".join(dict.fromkeys(remark for record in records for remark in record.remarks))),
         ("Weights", _weights(records)),
         ("Weights given in a file", _given(records)),
+        ("Images made elsewhere", _imported(records)),
         ("Code", _each(records, _code)),
         ("Versions", _each(records, _versions)),
         ("Machine", _each(records, lambda record: f"{record.device}, {record.dtype}, {record.threads} threads")),
@@ -112,6 +114,19 @@ def _weights(records: Iterable[Record]) -> str:
 def _given(records: Iterable[Record]) -> str:
     found = [record for record in records if record.given_weights is not None]
     return "; ".join(f"{record.title}: {record.origin} {record.given_weights[:SHORT_HASH]}" for record in found)
+
+
+def _imported(records: Iterable[Record]) -> str:
+    return "; ".join(f"{record.title}: {_import(record.imported)}" for record in records if record.imported)
+
+
+def _import(imported: Imported) -> str:
+    parts = [f"convention {imported.convention}", f"hash {imported.images_sha256[:SHORT_HASH]}"]
+    if imported.lossy:
+        parts.append(f"{len(imported.lossy):,} in a lossy format")
+    if imported.lacking:
+        parts.append(f"missing {some((*imported.missing_images, *imported.unusable))}")
+    return ", ".join(parts)
 
 
 def _code(record: Record) -> str:

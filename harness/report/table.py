@@ -15,6 +15,7 @@ class RowGroup(Enum):
 
     RANKED = "methods"
     GIVEN = "trained elsewhere, with another budget: shown apart, not ranked"
+    IMPORTED = "images made elsewhere, unverified: shown apart, not ranked"
     NOT_SETTLED = "not settled at this budget: shown apart, not ranked"
     CONTROL = "controls: floors, not ranked"
     PRIVILEGED = "privileged: made from the target, the ceiling, not ranked"
