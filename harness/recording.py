@@ -173,6 +173,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         privileged=spec.privileged,
         ranked=spec.ranked,
         settled=spec.settled,
+        scene_only=spec.scene_only,
         remarks=spec.remarks,
         origin=_origin(spec),
         created=provenance.now(),

@@ -170,7 +170,7 @@ class Record(Measurement):
     settled: bool = Field(
         True, description="false where the preset says that the method does not train to a stable state at its budget"
     )
-
+    scene_only: bool = Field(False, description="its images show the scene without the person: never ranked")
     remarks: tuple[str, ...] = Field((), description="what the method's card says of these parameters")
 
 

@@ -213,10 +213,11 @@ class _Run:
     def _work(self, task: Task, spec_path: Path) -> None:
         """Raises CellFailed, UserError or OSError."""
         if isinstance(task, Cell) and task.spec.control:
+            spec = self._spec(task)
             try:
                 with self._scoring_here:
-                    stages.synthesize_control(task.folder, task.spec, self._test, self._train)
-                    stages.score_and_record(task.folder, task.spec, self._test)
+                    stages.synthesize_control(task.folder, spec, self._test, self._train)
+                    stages.score_and_record(task.folder, spec, self._test)
             except (CellFailed, UserError):
                 raise
             except Exception as error:

@@ -79,7 +79,7 @@ class CellSpec(_Common):
     given: the file of weights it uses in place of a training. imported: hash of its images where they were made
     elsewhere; nothing can make them again. settled: false where the preset says that the method
     does not train to a stable state at its budget.
-    remarks: what the card says of these parameters.
+    scene_only, remarks: what the card says of the method and of these parameters.
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
     assets: SHA-256 of all pretrained assets, of masks, training and scoring.
     train_pair_list_hash: of the training pairs that the model or the control saw, if any.
@@ -98,6 +98,7 @@ class CellSpec(_Common):
     overrides: tuple[str, ...]
     ranked: bool
     settled: bool = True
+    scene_only: bool = False
     remarks: tuple[str, ...] = ()
     seed: int | None
     precision: Literal["auto", "bf16", "fp32"]

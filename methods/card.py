@@ -57,6 +57,7 @@ class MethodCard:
     hashes of files on it are part of keys.
     unkeyed: names of parameters that change no image, so that changing one makes no other row.
     privileged: the output is made from the target, so the row is a ceiling and is never ranked.
+    scene_only: the answer is the scene without the person, which a wrapper needs; shown apart, never ranked.
     remarks: what a parameter's value means for a comparison that its name does not say, by parameter and value.
     parts: what a wrapper is made of; its `parameters` then hold those of each part under the part's name.
     """
@@ -81,6 +82,7 @@ class MethodCard:
     program_parameter: str | None = None
     unkeyed: tuple[str, ...] = ()
     privileged: bool = False
+    scene_only: bool = False
     remarks: Mapping[str, Mapping[object, str]] = field(default_factory=lambda: MappingProxyType({}))
     parts: tuple[Part, ...] = ()
 

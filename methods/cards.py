@@ -162,6 +162,7 @@ TELEA = MethodCard(
     licence="Apache-2.0 (OpenCV)",
     version=1,
     learns=False,
+    scene_only=True,
 )
 
 DEEPFILL = MethodCard(
@@ -182,6 +183,7 @@ DEEPFILL = MethodCard(
     reduced=MappingProxyType({"width": 4, "critic_turns": 2}),
     size_multiple=8,
     min_size_px=32,
+    scene_only=True,
 )
 
 POSEWARP = MethodCard(

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.controls import CONTROL_CARDS
 from harness.plan import RunRequest, Status
+from harness.provenance import git_state
 from harness.report import write_all
 from harness.report.build import PICTURED_CONTROLS, columns_of_pictures, main_table, not_pictured
 from harness.report.select import Entry, comparisons
@@ -36,6 +37,8 @@ def test_bench_run_adds_every_control_and_no_controls_leaves_them_out(tmp_path):
     assert done.exit_code == 0, done.output
     made = sorted(path.parent.name.rpartition("-")[0] for path in (tmp_path / "results/cells").rglob("record-*.json"))
     assert made == sorted((*ALL, "tiny"))
+    written = [found for _, found in Store(tmp_path / "results").records()]
+    assert {found.git for found in written} == {git_state()}
     again = with_controls(tmp_path, "tiny,copy", "--limit", "4")
     assert "nothing to do" in again.output
     alone = bench(tmp_path / "alone", "tiny,mean", "--limit", "4")

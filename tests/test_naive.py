@@ -291,6 +291,8 @@ def test_a_wrapper_with_two_trained_parts_records_both(finished):
     assert set(parts) == {"crop-tiny", "tiny"} and len({part.training_key for part in parts.values()}) == 2
     (report,) = (finished / "results/report").glob("*.md")
     assert "crop-tiny 6 samples (3 steps × batch 2), " in report.read_text()
+    assert "*the scene without the person" in report.read_text()
+    assert records(finished)["telea"].scene_only and not records(finished)["telea"].ranked
 
 
 def test_a_part_that_fails_fails_the_wrapper_and_nothing_else(tmp_path):

@@ -32,6 +32,15 @@ PICTURED_CONTROLS = ("copy", "nearest", "mean")
 MAX_GROUPS = 12
 """A dataset with more tracks than this (thousands of videos) gets no table by track: nobody could read it."""
 
+_SHOWN_APART = {
+    RowGroup.GIVEN: "trained elsewhere",
+    RowGroup.IMPORTED: "unverified",
+    RowGroup.NOT_SETTLED: "not settled",
+    RowGroup.SCENE: "scene only",
+    RowGroup.CONTROL: "control",
+}
+"""What stands under a title in the picture grid."""
+
 MIN_RANKED = 2
 """With a single competitor there is nothing to rank."""
 
@@ -78,6 +87,8 @@ def row_group(record: Record) -> RowGroup:
         return RowGroup.GIVEN
     if record.imported is not None:
         return RowGroup.IMPORTED
+    if record.scene_only:
+        return RowGroup.SCENE
     return RowGroup.RANKED if record.ranked and record.settled else RowGroup.NOT_SETTLED
 
 
@@ -94,7 +105,7 @@ def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:
         first, group = records[0], row_group(records[0])
         if group is RowGroup.PRIVILEGED or id(first) in left_out:
             continue
-        words = {RowGroup.CONTROL: "control", RowGroup.NOT_SETTLED: "not settled"}.get(group, "")
+        words = _SHOWN_APART.get(group, "")
         if len(records) > 1:
             words = f"seed {first.seed}"
         note = _note(comparison, first)

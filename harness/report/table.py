@@ -17,6 +17,7 @@ class RowGroup(Enum):
     GIVEN = "trained elsewhere, with another budget: shown apart, not ranked"
     IMPORTED = "images made elsewhere, unverified: shown apart, not ranked"
     NOT_SETTLED = "not settled at this budget: shown apart, not ranked"
+    SCENE = "the scene without the person, a part of crop-inpaint: not ranked"
     CONTROL = "controls: floors, not ranked"
     PRIVILEGED = "privileged: made from the target, the ceiling, not ranked"
 
