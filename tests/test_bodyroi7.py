@@ -7,6 +7,7 @@ import parity_tf
 import pytest
 import torch
 import torch.nn.functional as F
+from method_checks import assert_resumes_exactly
 from test_pg2 import Pairs, released_arrays
 
 from methods import bodyroi7, cards, encoding, registry, released
@@ -231,20 +232,7 @@ def test_the_pose_decides_and_an_image_does_not_depend_on_its_batch(trained):
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
-    whole = method_of()
-    whole.fit(Pairs(), context_of(tmp_path / "whole", steps=5))
-    asked = []
-
-    def stop():
-        asked.append(1)
-        return len(asked) == 3
-
-    with pytest.raises(KeyboardInterrupt):
-        method_of().fit(Pairs(), context_of(tmp_path / "broken", steps=5, stop=stop))
-    resumed = method_of()
-    resumed.fit(Pairs(), context_of(tmp_path / "broken", steps=5))
-    state = resumed._network.state_dict()
-    assert all(torch.equal(value, state[name]) for name, value in whole._network.state_dict().items())
+    assert_resumes_exactly(method_of, Pairs(), context_of, tmp_path, steps=5, interrupted_after=3)
 
 
 def test_bf16_in_channels_last_is_near_fp32(trained):

@@ -8,6 +8,7 @@ import parity_tf
 import pytest
 import torch
 import torch.nn.functional as F
+from method_checks import assert_resumes_exactly
 from test_mrnet_method import RandomVGG
 
 from methods import augmentation, cards, limb_layers, posewarp, registry, released
@@ -356,21 +357,10 @@ def test_an_image_does_not_depend_on_its_batch(trained):
 
 @pytest.mark.parametrize("interrupted_after", [1, 4])
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(interrupted_after, tmp_path):
-    parameters = {"gan_steps": 9, "augment": True}
-    whole = method_of(**parameters)
-    whole.fit(Pairs(), context_of(tmp_path / "whole", steps=12))
-    asked = []
+    def build():
+        return method_of(gan_steps=9, augment=True)
 
-    def stop():
-        asked.append(1)
-        return len(asked) == interrupted_after
-
-    with pytest.raises(KeyboardInterrupt):
-        method_of(**parameters).fit(Pairs(), context_of(tmp_path / "broken", steps=12, stop=stop))
-    resumed = method_of(**parameters)
-    resumed.fit(Pairs(), context_of(tmp_path / "broken", steps=12))
-    state = resumed._network.state_dict()
-    assert all(torch.equal(value, state[name]) for name, value in whole._network.state_dict().items())
+    assert_resumes_exactly(build, Pairs(), context_of, tmp_path, steps=12, interrupted_after=interrupted_after)
 
 
 def test_bf16_in_channels_last_is_near_fp32(trained):
