@@ -2,14 +2,15 @@
 
 import csv
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import parity_tf
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from method_checks import assert_resumes_exactly
-from test_mrnet_method import RandomVGG
 
 from methods import augmentation, cards, limb_layers, posewarp, registry, released
 from methods.base import Batch, Condition, FitContext, TrainingSchedule
@@ -25,6 +26,17 @@ float32, move a warp: 6e-4 measured."""
 BF16_TOLERANCE, BF16_MEAN_TOLERANCE = 0.1, 0.01
 """Largest and mean difference of bf16 autocast to fp32, of values in [-1, 1]."""
 PART_NAMES = ("unet/conv", "_delta", "bg_tgt", "fg_tgt", "fg_mask")
+
+
+class RandomVGG:
+    """Weights of the right shapes, made once; what VGG learned does not matter here."""
+
+    @staticmethod
+    @cache
+    def state_dict(asset):
+        torch.manual_seed(0)
+        features = getattr(torchvision.models, asset)(weights=None).features
+        return {f"features.{name}": value for name, value in features.state_dict().items()}
 
 
 def info_of(size_px=(SIZE_PX, SIZE_PX), skeleton=PENN13):
@@ -273,7 +285,7 @@ def test_losses_of_the_second_phase_are_the_weighted_sums():
     generated, real = discriminator(made.image, made.poses), discriminator(made.target, made.poses)
     total, terms = painter.loss(made)
     assert float(terms["gan"].detach()) == pytest.approx(float(F.softplus(-generated).mean().detach()), rel=1e-5)
-    assert float(total) == pytest.approx(float((terms["features"] + 0.3 * terms["gan"]).detach()), rel=1e-6)
+    assert float(total.detach()) == pytest.approx(float((terms["features"] + 0.3 * terms["gan"]).detach()), rel=1e-6)
     first, _ = program.phase_at(0).turns[0].loss(made)
     assert float(first) == pytest.approx(float(terms["features"]), rel=1e-6)
     expected = (F.softplus(-real).mean() + F.softplus(generated).mean()) / 2
@@ -329,7 +341,7 @@ def test_moved_pairs_keep_joints_on_what_they_marked():
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     method = method_of(width=8, gan_steps=5)
-    method.fit(Pairs(), context_of(folder, steps=60, learning_rate=4e-3, every=100))
+    method.fit(Pairs(), context_of(folder, steps=36, learning_rate=6e-3, every=100))
     return method, folder
 
 
@@ -355,12 +367,12 @@ def test_an_image_does_not_depend_on_its_batch(trained):
         assert torch.allclose(whole.masks[index], alone.masks[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("interrupted_after", [1, 4])
-def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(interrupted_after, tmp_path):
+def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     def build():
-        return method_of(gan_steps=9, augment=True)
+        return method_of(gan_steps=6, augment=True)
 
-    assert_resumes_exactly(build, Pairs(), context_of, tmp_path, steps=12, interrupted_after=interrupted_after)
+    # the second phase begins before, the discriminator's steps alone end after the interruption
+    assert_resumes_exactly(build, Pairs(), context_of, tmp_path, steps=8, interrupted_after=3)
 
 
 def test_bf16_in_channels_last_is_near_fp32(trained):

@@ -35,7 +35,7 @@ def refused(result, *words):
     ("more", "words"),
     [
         (("--methods", "copi"), ("unknown method 'copi'", "Did you mean 'copy'", "Valid: ")),
-        (("--methods", ","), ("--methods names no method", "copy")),
+        (("--methods", ","), ("say what to run: --methods A,B", "--suite NAME")),
         (("--dataset", "sintetic"), ("unknown dataset 'sintetic'", "Did you mean 'synthetic'", "footage")),
         (("--split", "tine"), ("unknown split of synthetic 'tine'", "Did you mean 'time'")),
         (("--preset", "quik"), ("unknown preset 'quik'", "Did you mean 'quick'")),
