@@ -71,13 +71,16 @@ def randomly_moved(batch: Batch) -> Batch:
     turn = torch.stack([torch.stack([cos, -sin], dim=1), torch.stack([sin, cos], dim=1)], dim=1)  # (B, 2, 2)
     centre = torch.tensor([(width - 1) / 2, (height - 1) / 2], device=device)
 
+    def turned(vectors: Tensor, by: Tensor) -> Tensor:  # (…, N, 2) by (B, 2, 2); autocast would round a matrix product
+        return (vectors[..., None, :] * by[:, None]).sum(dim=-1)
+
     def points(old: Tensor) -> Tensor:  # (B, N, 2)
-        moved = old * scale[:, None, None] + shift[:, None] - centre
-        return moved @ turn.transpose(1, 2) + centre
+        return turned(old * scale[:, None, None] + shift[:, None] - centre, turn) + centre
 
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     places = torch.stack([columns, rows], dim=-1).flatten(0, 1).to(device, torch.float32)
-    came_from = ((places - centre) @ turn + centre - shift[:, None]) / scale[:, None, None]  # (B, H·W, 2)
+    back = turned(places - centre, turn.transpose(1, 2)) + centre
+    came_from = (back - shift[:, None]) / scale[:, None, None]  # (B, H·W, 2)
     last = torch.tensor([width - 1, height - 1], device=device)
     grid = (came_from / last * 2 - 1).unflatten(1, (height, width))
 

@@ -83,7 +83,8 @@ def limb_transforms(reference: Tensor, target: Tensor) -> Tensor:
         a = (p * q).sum(dim=(1, 2)) / scale
         b = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(dim=1) / scale
         turn = torch.stack([torch.stack([a, -b], dim=1), torch.stack([b, a], dim=1)], dim=1)  # (B, 2, 2)
-        shift = source_mean[..., None] - turn @ wanted_mean[..., None]
+        turned = (turn * wanted_mean[:, None]).sum(dim=2)  # no matrix product: autocast would round it to bfloat16
+        shift = (source_mean - turned)[..., None]
         found.append(torch.cat([turn, shift], dim=2))
     identity = torch.eye(2, 3, device=reference.device)
     return torch.where(_present(reference, target)[..., None, None], torch.stack(found, dim=1), identity)
@@ -96,10 +97,10 @@ def warped(images: Tensor, transforms: Tensor) -> Tensor:
     """
     height, width = images.shape[-2:]
     padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
-    x, y = torch.arange(width, device=images.device), torch.arange(height, device=images.device)
-    rows, columns = torch.meshgrid(y.float(), x.float(), indexing="ij")
-    places = torch.stack([columns, rows, torch.ones_like(rows)]).flatten(1)  # (3, H·W)
-    source = (transforms @ places).unflatten(2, (height, width)) + 1  # (N, 2, H, W), in the padded image
+    x, y = torch.arange(width, device=images.device), torch.arange(height, device=images.device)[:, None]
+    by_x, by_y, shift = transforms[..., None, None].unbind(dim=2)  # (N, 2, 1, 1) each
+    # no matrix product: autocast would round places to bfloat16, that is to whole pixels and worse
+    source = by_x * x + by_y * y + shift + 1  # (N, 2, H, W), in the padded image
     last = torch.tensor([width + 1, height + 1], device=images.device)[:, None, None]
     grid = (source / last * 2 - 1).permute(0, 2, 3, 1)
     return F.grid_sample(padded, grid, mode="bilinear", padding_mode="border", align_corners=True)

@@ -119,7 +119,7 @@ class PoseWarp(nn.Module):
         size_px = tuple(image.shape[-2:])
         pose, target_pose = (limb_layers.half_size_pose(points, size_px) for points in (joints, target_joints))
         prior = limb_layers.log_prior(limb_layers.limb_masks(joints, target_joints, size_px))
-        # no autocast to bfloat16: softmax over logs, and whole pixels to move
+        # float32 also under autocast: softmax over logs, and pixels to move
         masks = (self.to_masks(self.cutting(image, pose)).float() + prior).softmax(dim=1)
         limbs = masks[:, 1:, None] * image[:, None].float()  # (B, 10, 3, H, W)
         transforms = limb_layers.limb_transforms(joints, target_joints).flatten(0, 1)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 import torchvision
 from method_checks import assert_resumes_exactly
 
-from methods import augmentation, cards, limb_layers, posewarp, registry, released
+from methods import augmentation, cards, limb_layers, posewarp, registry, released, tf_layers
 from methods.base import Batch, Condition, FitContext, TrainingSchedule
 from methods.card import DatasetInfo, supports
 from mrnet.perceptual import PerceptualNetwork
@@ -232,6 +232,32 @@ def test_the_neck_is_made_of_the_shoulders():
     assert torch.equal(joints[:, 2], right)
 
 
+def test_autocast_moves_no_limb_and_no_pair_by_a_fraction_of_a_pixel():
+    source, target = fixture_joints()
+    places = torch.arange(256.0).expand(1, 1, 256, 256)
+    images = torch.cat([places, places.mT], dim=1).expand(10, -1, -1, -1)  # each pixel its own x and y
+
+    def found():
+        torch.manual_seed(0)
+        transforms = limb_layers.limb_transforms(source, target)
+        moved = augmentation.randomly_moved(Pairs().batch(range(4)))
+        return transforms, limb_layers.warped(images, transforms[0]), moved.condition.joints, moved.target
+
+    exact = found()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = found()
+    assert all(torch.equal(a, b) for a, b in zip(exact, rounded, strict=True))
+
+
+def test_the_start_is_glorots_with_biases_of_zero():
+    torch.manual_seed(0)
+    for network in (posewarp.PoseWarp(32), posewarp.Discriminator((64, 64), 16)):
+        for layer in tf_layers.weighted(network):
+            outgoing, incoming = layer.weight.shape[:2]
+            limit = (6 / ((incoming + outgoing) * layer.weight[0, 0].numel())) ** 0.5
+            assert 0.9 * limit < layer.weight.abs().max() <= limit and not layer.bias.any()
+
+
 # Losses and phases --------------------------------------------------------------------------------------------------
 
 
@@ -287,9 +313,12 @@ def test_losses_of_the_second_phase_are_the_weighted_sums():
     assert float(terms["gan"].detach()) == pytest.approx(float(F.softplus(-generated).mean().detach()), rel=1e-5)
     assert float(total.detach()) == pytest.approx(float((terms["features"] + 0.3 * terms["gan"]).detach()), rel=1e-6)
     first, _ = program.phase_at(0).turns[0].loss(made)
-    assert float(first) == pytest.approx(float(terms["features"]), rel=1e-6)
+    assert float(first.detach()) == pytest.approx(float(terms["features"].detach()), rel=1e-6)
+    features = posewarp.FeatureLoss("vgg16", RandomVGG().state_dict("vgg16"), method._measured_on, torch.device("cpu"))
+    seen = features(made.image.flip(1), made.target.flip(1))  # RGB
+    assert float(first.detach()) == pytest.approx(float(seen.detach()), rel=1e-5)
     expected = (F.softplus(-real).mean() + F.softplus(generated).mean()) / 2
-    assert float(judge.loss(made)[0]) == pytest.approx(float(expected), rel=1e-5)
+    assert float(judge.loss(made)[0].detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
 
 
 def test_networks_see_bgr_and_the_answer_is_rgb():
@@ -334,6 +363,33 @@ def test_moved_pairs_keep_joints_on_what_they_marked():
     assert (centres - moved.condition.joints[:, 0]).abs().max() < 1.0
 
 
+def test_each_pair_is_moved_and_dimmed_in_its_own_way():
+    grey = torch.full((8, 3, 64, 64), 0.5)
+    joints, box = torch.full((8, len(PENN13), 2), 32.0), torch.tensor([[30.0, 30.0, 35.0, 35.0]]).expand(8, 4)
+    condition = Condition(grey, torch.ones(8, 1, 64, 64), joints, box, joints, box, PENN13)
+    torch.manual_seed(0)
+    moved = augmentation.randomly_moved(Batch(condition, grey, condition.mask))
+    low, high = augmentation.MOVED_INTENSITIES
+    middles = moved.target[:, 0, 32, 32]
+    assert len(set(middles.tolist())) == 8 and len({tuple(xy) for xy in moved.condition.joints[:, 0].tolist()}) == 8
+    assert 0.5 * low - 1e-5 < middles.min() < middles.max() < 0.5 * high + 1e-5
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_training_pairs_are_mirrored_with_sides_swapped_then_moved_where_asked_for(augment):
+    method, batch = method_of(augment=augment), Pairs().batch(range(4))
+    network = method._build()
+    torch.manual_seed(3)
+    made = method._made(network, batch)
+    expected = batch
+    if augment:
+        torch.manual_seed(3)
+        expected = augmentation.randomly_moved(augmentation.randomly_flipped(batch, swap_sides=True))
+    poses = [limb_layers.half_size_pose(joints, (SIZE_PX, SIZE_PX)) for joints in method._poses(expected.condition)]
+    assert torch.equal(made.target, expected.target.flip(1)) and torch.equal(made.poses, torch.cat(poses, dim=1))
+    assert torch.equal(made.target, batch.target.flip(1)) == (not augment)
+
+
 # Training -----------------------------------------------------------------------------------------------------------
 
 
@@ -365,6 +421,28 @@ def test_an_image_does_not_depend_on_its_batch(trained):
         alone = method.synthesize(Pairs().batch([index]).condition)
         assert torch.allclose(whole.image[index], alone.image[0], atol=1e-5)
         assert torch.allclose(whole.masks[index], alone.masks[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("count, expected", [(3, [0, 1, 2]), (127, list(range(0, 127, 2)))])
+def test_deviations_are_measured_on_references_all_over_the_training_pairs(count, expected, tmp_path, monkeypatch):
+    class Asked(Exception):
+        pass
+
+    class Data(Pairs):
+        def __len__(self):
+            return count
+
+        def batch(self, indices):
+            assert indices == expected
+            return super().batch(indices)
+
+    def measured(arch, state, images, device):
+        assert torch.equal(images, Pairs().batch(expected).condition.image)
+        raise Asked
+
+    monkeypatch.setattr(posewarp, "FeatureLoss", measured)
+    with pytest.raises(Asked):
+        method_of().fit(Data(), context_of(tmp_path / "asked", steps=4))
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
