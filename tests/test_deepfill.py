@@ -511,3 +511,30 @@ def test_attention_equals_the_releases(key, fuse):
     with np.load(parity_tf.REFERENCE / "deepfill.npz") as kept:
         found = attention.contextual_attention(features, hole, fuse).permute(0, 2, 3, 1)
         np.testing.assert_allclose(found.numpy(), kept[key], rtol=0, atol=5e-6)
+
+
+def test_the_penalty_is_taken_at_a_random_place_of_each_sample():
+    class Squares(torch.nn.Module):  # its slope is the image itself
+        def forward(self, images):
+            return images.square().flatten(1).sum(dim=1) / 2
+
+    real, generated, painted = torch.zeros(2, 3, 2, 2), torch.ones(2, 3, 2, 2), torch.ones(2, 1, 2, 2)
+    torch.manual_seed(5)
+    found = float(deepfill.gradient_penalty(Squares(), real, generated, painted))
+    torch.manual_seed(5)
+    lengths = torch.rand(2, 1, 1, 1).flatten() * math.sqrt(12)
+    assert lengths[0] != lengths[1]
+    assert found == pytest.approx(float((lengths - 1).square().mean()), rel=1e-5)
+
+
+def test_the_box_is_rounded_outwards_cut_at_the_border_and_filled_in_the_releases_order_of_colours(trained):
+    condition = Pairs().batch([0, 3]).condition
+    box = torch.tensor([[4.6, 6.2, 9.1, 13.5], [20.4, -3.0, 40.0, 8.0]])
+    image = trained.synthesize(replace(condition, box=box)).image
+    hole = torch.zeros(2, 1, SIZE_PX, SIZE_PX)
+    hole[0, :, 6:14, 4:10], hole[1, :, 0:8, 20:32] = 1, 1
+    with torch.inference_mode():
+        blue_first = trained._network(condition.image[:, [2, 1, 0]], hole)[1]
+    expected = torch.where(hole.bool(), blue_first[:, [2, 1, 0]], condition.image)
+    torch.testing.assert_close(image, expected, rtol=0, atol=1e-5)
+    assert torch.equal(image[~hole.bool().expand_as(image)], condition.image[~hole.bool().expand_as(image)])
