@@ -229,23 +229,28 @@ def reconstruction(made: Painting) -> dict[str, Tensor]:
     """The L1 of both images, discounted in the box (`l1`) and over what the network saw (`known`), unweighted."""
     weight = discount(tuple(made.local(made.image).shape[-2:]), made.image.device) * made.local(made.counts)
     seen = 1 - made.blind
+    share_seen = seen.mean().clamp(min=1 / seen.numel())  # one pixel at least: persons may fill every image
     terms = {"l1": 0.0, "known": 0.0}
     for painted, share in ((made.coarse, COARSE_WEIGHT), (made.fine, 1.0)):
         error = (made.image - painted.float()).abs()
         terms["l1"] = terms["l1"] + share * (made.local(error) * weight).mean()
-        terms["known"] = terms["known"] + share * (error * seen).mean() / seen.mean()
+        terms["known"] = terms["known"] + share * (error * seen).mean() / share_seen
     return terms
 
 
 def gradient_penalty(critic: nn.Module, real: Tensor, generated: Tensor, painted: Tensor) -> Tensor:
     """How far the critic's slope, over the painted pixels, is from 1 between real and generated images; a mean.
 
-    The place between the two is drawn from torch's generator.
+    The place between the two is drawn from torch's generator. Where the person covers the hole nothing is painted, so
+    no slope is asked for: such a sample gives 0.
     """
     share = torch.rand(len(real), 1, 1, 1).to(real.device)
     between = (real + share * (generated - real)).requires_grad_()
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return ((slope * painted).flatten(1).square().sum(dim=1).sqrt() - 1).square().mean()
+    squares = (slope * painted).flatten(1).square().sum(dim=1)
+    # not the root of 0, whose derivative is infinite
+    length = torch.where(painted.flatten(1).any(dim=1), squares, 1).sqrt()
+    return (length - 1).square().mean()
 
 
 # The method ---------------------------------------------------------------------------------------------------------
