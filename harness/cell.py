@@ -51,6 +51,11 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
     by an instance of its own, so that a method need not be safe for threads. One that is `AllAtOnce` is asked once.
     CellFailed for a wrong count, size, range, or a value that is not finite.
     """
+    lacking = set(store.missing_images(folder, (pair.id for pair in data.pairs.pairs)))
+    todo = [index for index in range(len(data)) if data.pair_id(index) in lacking]
+    LOG.info("%s: %d of %d images to make", spec.method, len(todo), len(data))
+    if not todo:
+        return  # without the model, which may be gone
     methods = _OneForEachThread(lambda: _method(results, spec, data))
     recording.keep_model_facts(folder, results, spec)
 
@@ -61,9 +66,6 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
             raise CellFailed(f"pair {data.pair_id(index)}: {error}") from error
         images.write_png(store.image_path(folder, data.pair_id(index)), image)
 
-    lacking = set(store.missing_images(folder, (pair.id for pair in data.pairs.pairs)))
-    todo = [index for index in range(len(data)) if data.pair_id(index) in lacking]
-    LOG.info("%s: %d of %d images to make", spec.method, len(todo), len(data))
     if isinstance(methods.method, AllAtOnce):
         made = _made_at_once(folder, methods.method, data, todo)
     else:
@@ -92,9 +94,9 @@ class _OneForEachThread(threading.local):
 
 def _method(results: store.Store, spec: CellSpec, data: PairData) -> Method:
     method = registry.build(spec.method, data.info, spec.parameters)
-    if spec.given is not None:
-        given_weights.load(method, spec.given)
     parts = method.learners()
+    if spec.given is not None:
+        given_weights.load(parts[spec.given_part] if spec.given_part else method, spec.given)
     for trained in spec.trained:
         parts[trained.part].load(results.model_folder(trained.method, trained.key))
     return method

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness import store
 from harness.plan import Cell, Plan, Status, Training
 from harness.specs import TrainingSpec, read_spec
+from methods import registry
 
 _BYTES_PER_MB = 1e6
 _CHANNELS = 3
@@ -55,10 +56,9 @@ def of_training(plan: Plan, training: Training) -> Estimate:
 
 def of_cell(plan: Plan, cell: Cell) -> Estimate:
     """Synthesis as in an earlier cell of the method, scoring as in any, at this size; else the preset's."""
-    entry = plan.preset.methods.get(cell.method)
     per_pair, sources = 0.0, []
     for stage, guess in (
-        ("synthesize", entry.seconds_per_image if entry else None),
+        ("synthesize", _image_guess(plan, cell)),
         ("score", plan.preset.seconds_per_score),
     ):
         wanted = {"synthesize": "images", "score": "scores"}[stage]
@@ -72,6 +72,17 @@ def of_cell(plan: Plan, cell: Cell) -> Estimate:
         per_pair += found if found is not None else guess
         sources.append("as measured before" if found is not None else f"preset {plan.preset.name}'s estimate")
     return Estimate(per_pair * len(plan.test), " and ".join(dict.fromkeys(sources)))
+
+
+def _image_guess(plan: Plan, cell: Cell) -> float | None:
+    """The preset's seconds an image, of a wrapper the sum of its parts'; None where it does not say."""
+    if cell.spec.control or cell.spec.imported:
+        return None
+    card = registry.card(cell.method)
+    named = [part.card.name for part in card.parts if part.card.learns] or [card.name]
+    entries = [plan.preset.methods.get(name) for name in named]
+    guesses = [entry.seconds_per_image if entry else None for entry in entries]
+    return None if None in guesses else sum(guesses)
 
 
 def _measured_per_pair(plan: Plan, cell: Cell, stage: str) -> float | None:

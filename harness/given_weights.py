@@ -24,7 +24,7 @@ _METHOD, _SOURCE, _SOURCE_SHA256 = "method", "released_file", "released_sha256"
 
 
 def parse(pairs: Iterable[str], methods: Iterable[str]) -> dict[str, Given]:
-    """`METHOD=FILE` words by method, each file looked into and hashed.
+    """`METHOD=FILE` words by method, each file looked into and hashed. methods: those that files can be given for.
 
     UserError for words of another form, a method that is not among `methods`, and files that hold no weights of it.
     """
@@ -35,7 +35,8 @@ def parse(pairs: Iterable[str], methods: Iterable[str]) -> dict[str, Given]:
         if not separator or not name:
             raise UserError(f"--weights {pair!r}: expected METHOD=FILE, for example --weights patn=patn.safetensors")
         if method not in asked:
-            raise UserError(f"--weights {pair!r}: {method} is not among --methods {','.join(asked)}")
+            whole = " A wrapper has none of its own: its inner method learns on cut images." if "(" in method else ""
+            raise UserError(f"--weights {pair!r}: {method} is not among --methods {','.join(asked)}.{whole}")
         if method in found:
             raise UserError(f"--weights names two files for {method}; one run has room for one")
         found[method] = _looked_into(method, Path(name).expanduser())

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MODEL_FACTS = "model.json"
 """What a cell keeps of its model's training, so that its record can be made when the model is gone."""
 
-
 IMPORTED = "imported.json"
 """What a cell keeps of where its images come from, if they were made elsewhere."""
 

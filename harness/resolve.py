@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def resolve(request: RunRequest) -> Plan:
     """Resolve a request against the store. UserError for unknown names and values; starts nothing, decodes nothing."""
     cards = _checked_cards(request)
     plan = ground(request)
-    resolver = _Resolver(plan)
+    resolver = _Resolver(plan, cards)
     cells = [cell for card in cards for cell in resolver.cells(card)]
     # controls stand beside something: where all that was asked for is blocked, nothing runs
     if request.controls and any(cell.status is not Status.BLOCKED for cell in cells):
@@ -199,13 +199,19 @@ def given_pairs(path: Path, dataset: Dataset, split: str) -> PairList:
     return pairs
 
 
+def _fillable(cards: Sequence[MethodCard]) -> list[str]:
+    """Names of the methods, and of the wrappers' parts, that work on whole images: a file of weights can fill them."""
+    parts = [part for card in cards for part in card.parts or (Part(card),) if part.view is None]
+    return list(dict.fromkeys(part.card.name for part in parts))
+
+
 class _Resolver:
     """Makes the cells of one plan."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, cards: Sequence[MethodCard]):
         self._plan = plan
         self._always = plan.request.policy == "always"
-        self._given = given_weights.parse(plan.request.weights, plan.request.methods)
+        self._given = given_weights.parse(plan.request.weights, _fillable(cards))
         self._leakage = leakage(plan)
         self._common = shared_fields(plan)
         self._fingerprint = self._common["dataset_fingerprint"]
@@ -227,8 +233,12 @@ class _Resolver:
         """What the method, or each part of a wrapper, learns; by the part's label."""
         if seed is None:
             return {}
-        parts = card.parts or (Part(card),)
-        return {part.label: self._training(part, seed) for part in parts if part.card.learns}
+        parts = [part for part in card.parts or (Part(card),) if part.card.learns and part != self._given_part(card)]
+        return {part.label: self._training(part, seed) for part in parts}
+
+    def _given_part(self, card: MethodCard) -> Part | None:
+        """The part of a wrapper that comes from a file: it works on whole images, as the file's method does."""
+        return next((part for part in card.parts if part.view is None and part.card.name in self._given), None)
 
     def _training(self, part: Part, seed: int) -> Training:
         card, preset = part.card, self._plan.preset
@@ -288,7 +298,7 @@ class _Resolver:
         """The key of what makes the images: a training, a file of weights, a wrapper's parts, or the method alone."""
         if card.parts:
             parts = [
-                trainings[part.label].spec.key if part.card.learns else self._source(part.card, {})
+                trainings[part.label].spec.key if part.label in trainings else self._source(part.card, {})
                 for part in card.parts
             ]
             return keys.wrapper_key(method=card.name, card_version=card.version, parts=parts)
@@ -311,7 +321,7 @@ class _Resolver:
         return all(entry is None or entry.settled for entry in entries)
 
     def _cell_spec(self, card: MethodCard, seed: int | None, trainings: Mapping[str, Training]) -> CellSpec:
-        plan, trained = self._plan, bool(trainings)
+        plan, trained, given_part = self._plan, bool(trainings), self._given_part(card)
         parameters = parameters_of(card, plan.preset)
         key = keys.cell_key(
             source=self._source(card, trainings),
@@ -338,7 +348,8 @@ class _Resolver:
                 Trained(part=label, method=training.spec.method, key=training.spec.key)
                 for label, training in trainings.items()
             ),
-            given=self._given.get(card.name),
+            given=self._given.get(given_part.card.name if given_part else card.name),
+            given_part=given_part.label if given_part else "",
             preset=plan.preset.name if trained else None,
             overrides=plan.request.overrides if trained else (),
             ranked=not (card.privileged or card.scene_only) and (plan.preset.ranked or not trained),

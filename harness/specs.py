@@ -76,9 +76,9 @@ class CellSpec(_Common):
     """A cell under one protocol.
 
     trained: the models it uses, a wrapper's in the order of its parts; preset and seed: null where there is none.
-    given: the file of weights it uses in place of a training. imported: hash of its images where they were made
-    elsewhere; nothing can make them again. settled: false where the preset says that the method
-    does not train to a stable state at its budget.
+    given: the file of weights it, or a wrapper's part `given_part`, uses in place of a training.
+    imported: hash of its images where they were made elsewhere; nothing can make them again.
+    settled: false where the preset says that the method does not train to a stable state at its budget.
     scene_only, remarks: what the card says of the method and of these parameters.
     pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
     assets: SHA-256 of all pretrained assets, of masks, training and scoring.
@@ -93,6 +93,7 @@ class CellSpec(_Common):
     privileged: bool
     trained: tuple[Trained, ...] = ()
     given: Given | None = None
+    given_part: str = ""
     imported: str | None = None
     preset: str | None
     overrides: tuple[str, ...]

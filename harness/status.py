@@ -42,7 +42,9 @@ class Item:
         """Method and seed."""
         if self.spec is None:
             return self.folder.name
-        return self.spec.method if self.spec.seed is None else f"{self.spec.method} seed {self.spec.seed}"
+        view = f" on {self.spec.view} windows" if isinstance(self.spec, TrainingSpec) and self.spec.view else ""
+        seed = "" if self.spec.seed is None else f" seed {self.spec.seed}"
+        return f"{self.spec.method}{view}{seed}"
 
 
 def trainings(results: Store) -> list[Item]:

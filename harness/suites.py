@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
@@ -21,7 +22,7 @@ class Suite(Strict):
     split: str | None = Field(None, description="null: the dataset's own")
     preset: str = "quick"
     protocol: str = "offline-v1"
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
 
 
 def load_suite(name: str) -> Suite:

@@ -199,12 +199,13 @@ POSEWARP = MethodCard(
         {
             "width": 128,  # channels of the U-Nets below full size; the discriminator starts with half as many
             "gan_steps": 5000,  # the last of the schedule's steps, those with the discriminator
+            "warm_up_steps": 5,  # the first of these, in which the discriminator learns alone
             "lambda_gan": 0.1,
             "augment": True,  # training pairs mirrored, scaled, shifted, turned and dimmed as released
             "perceptual_network": "vgg19",  # `vgg16` has other layers: docs/methods/posewarp.md
         }
     ),
-    reduced=MappingProxyType({"width": 4, "gan_steps": 2, "perceptual_network": "vgg16"}),
+    reduced=MappingProxyType({"width": 4, "gan_steps": 3, "warm_up_steps": 1, "perceptual_network": "vgg16"}),
     weight_parameters=("perceptual_network",),
     remarks=MappingProxyType(
         {

@@ -38,6 +38,7 @@ DISCOUNT = 0.9
 _BOX_SHARE = 2  # the random box takes half of each side
 _MARGIN_SHARE = 16  # and its hole starts at most a sixteenth of the side within
 _LEAK = 0.2
+_NO_ZERO = 1e-12
 _IMAGE_CHANNELS = 3
 _INPUT_CHANNELS = 5  # image, ones, hole
 
@@ -249,7 +250,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, generated: Tensor, painted
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     squares = (slope * painted).flatten(1).square().sum(dim=1)
     # not the root of 0, whose derivative is infinite
-    length = torch.where(painted.flatten(1).any(dim=1), squares, 1).sqrt()
+    length = torch.where(painted.flatten(1).any(dim=1), squares.clamp(min=_NO_ZERO), 1).sqrt()
     return (length - 1).square().mean()
 
 
@@ -305,7 +306,8 @@ class DeepFillMethod(NetworkMethod):
         condition = batch.condition
         image = condition.image.flip(1)
         boxes, holes = random_boxes(len(image), self.info.size_px, image.device)
-        person = condition.mask if self.info.has_masks else box_masks(condition.box, self.info.size_px)
+        masked = condition.mask.flatten(1).any(dim=1)[:, None, None, None]
+        person = torch.where(masked, condition.mask, box_masks(condition.box, self.info.size_px))
         blind = torch.maximum(holes, person)
         coarse, fine = network(image, blind)
         painted = holes * (1 - person)
@@ -314,7 +316,7 @@ class DeepFillMethod(NetworkMethod):
 
     def _answer(self, network: DeepFill, condition: Condition) -> Synthesis:
         boxes, _ = crop_windows(condition)
-        hole = box_masks(boxes.to(condition.image.device), self.info.size_px)
+        hole = box_masks(boxes, self.info.size_px)
         _, fine = network(condition.image.flip(1), hole)
         return Synthesis(image=torch.where(hole.bool(), fine.flip(1).float(), condition.image))
 

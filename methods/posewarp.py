@@ -25,8 +25,6 @@ from mrnet.perceptual import IMAGENET_STD, PerceptualNetwork
 from mrnet.skeletons import MPII14
 
 HALVINGS = 5
-WARM_UP_STEPS = 5
-"""Steps of the second phase in which the discriminator learns alone."""
 
 TAPS = {
     "vgg19": ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4", "4_1", "4_2", "4_3", "4_4"),
@@ -249,6 +247,12 @@ class PoseWarpMethod(NetworkMethod):
                 f"posewarp.gan_steps, the last of the schedule's {schedule.steps} steps, is a number from 0 to "
                 f"{schedule.steps - 1}, got {gan_steps}"
             )
+        warm_up_steps = self.parameters["warm_up_steps"]
+        if gan_steps and not 0 <= warm_up_steps < gan_steps:
+            raise ValueError(
+                f"posewarp.warm_up_steps, in which the discriminator learns alone, is a number from 0 to "
+                f"{gan_steps - 1}, below posewarp.gan_steps, got {warm_up_steps}"
+            )
         features = FeatureLoss(arch, weights.state_dict(arch), self._measured_on, device)
         discriminator = Discriminator(self.info.size_px, max(1, self.parameters["width"] // 2))
 
@@ -283,7 +287,7 @@ class PoseWarpMethod(NetworkMethod):
             {"generator": network, "discriminator": discriminator},
             (
                 Phase((Turn("generator", optimizer, first_loss),), make, until=alone),
-                Phase((critic,), make, until=alone + WARM_UP_STEPS),
+                Phase((critic,), make, until=alone + warm_up_steps),
                 Phase((critic, painter), make),
             ),
         )

@@ -31,11 +31,14 @@ class TeleaMethod(Method):
 
 
 def _filled(image: torch.Tensor, window: list[int]) -> torch.Tensor:
-    """One image (3, H, W) in [-1, 1] with the window's pixels, xyxy, inpainted."""
+    """One image (3, H, W) in [-1, 1] with the window's pixels, xyxy, inpainted; the mean colour where nothing is left
+    around the window."""
     import cv2
 
     left, top, right, bottom = window
     levels = ((image.permute(1, 2, 0).numpy() + 1) * (_GREY_LEVELS / 2)).round().clip(0, _GREY_LEVELS)
+    if (left, top, right, bottom) == (0, 0, levels.shape[1], levels.shape[0]):
+        return image.mean(dim=(1, 2), keepdim=True).expand_as(image).clone()  # OpenCV would give the image back
     hole = np.zeros(levels.shape[:2], dtype=np.uint8)
     hole[top:bottom, left:right] = 1
     painted = cv2.inpaint(np.ascontiguousarray(levels.astype(np.uint8)), hole, RADIUS_PX, cv2.INPAINT_TELEA)

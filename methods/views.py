@@ -125,7 +125,7 @@ def _cut_mask(masks: Tensor, windows: Tensor) -> Tensor:
 def _factors(windows: Tensor, size_px: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Corner and scale of each window, (B, 1, 2) each, (x, y)."""
     corner, extent = windows[:, None, :2].float(), (windows[:, None, 2:] - windows[:, None, :2]).float()
-    return corner, torch.tensor([size_px[1], size_px[0]], dtype=torch.float32) / extent
+    return corner, torch.tensor([size_px[1], size_px[0]], dtype=torch.float32, device=windows.device) / extent
 
 
 def _moved(joints: Tensor, windows: Tensor, size_px: tuple[int, int]) -> Tensor:

@@ -42,6 +42,12 @@ class Wrapper:
             if argument not in cards:
                 raise WrongWrapper(f"{self.name}: {unknown_text('method', argument, cards)}")
         inner, *rest = arguments
+        if cards[inner].scene_only or cards[inner].program_parameter:
+            why = "shows no person" if cards[inner].scene_only else "is a program, started once for all whole images"
+            raise WrongWrapper(f"{self.name}({inner}): {inner} {why}, so it cannot be the inner method")
+        if rest and not cards[rest[0]].scene_only:
+            inpainters = ", ".join(sorted(name for name, card in cards.items() if card.scene_only))
+            raise WrongWrapper(f"{self.name}: {rest[0]} is no inpainter; {inpainters} are")
         parts = [Part(cards[inner], self.view)]
         if self.inpainter:
             parts.append(Part(cards[rest[0] if rest else self.inpainter]))

@@ -48,6 +48,12 @@ class Tiny(Method):
         self._mean = torch.tensor(json.loads((folder / "mean.json").read_text()))
 
 
+class Scene(Tiny):
+    """An inpainter, by its card."""
+
+    card = _card("scene", parameters={"gain": 1.0}, seeded=False, scene_only=True)
+
+
 class Looped(Method):
     """One convolution, trained by the shared loop. pause_s: a nap in every step, so that a test can interrupt it."""
 

@@ -17,7 +17,7 @@ PRESET = {
     "size_px": [32, 32],
     "methods": {
         name: {"schedule": {"steps": 3, "batch_size": 2, "learning_rate": 0.1}}
-        for name in ("tiny", "looped", "broken", "killed", "hangs", "picky")
+        for name in ("tiny", "scene", "looped", "broken", "killed", "hangs", "picky")
     },
 }
 

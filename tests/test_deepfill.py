@@ -232,8 +232,9 @@ def test_nothing_of_the_person_reaches_the_network_or_counts():
     assert torch.equal(made.image, batch.condition.image.flip(1))
 
 
-def test_without_masks_the_persons_box_is_hidden():
-    _, program = program_of(method_of(has_masks=False))
+@pytest.mark.parametrize("has_masks", [False, True])
+def test_where_a_mask_is_empty_the_persons_box_is_hidden(has_masks):
+    _, program = program_of(method_of(has_masks=has_masks))
     batch = Pairs().batch(range(4))
     blank = replace(batch, condition=replace(batch.condition, mask=torch.zeros_like(batch.condition.mask)))
     assert torch.equal(made_of(program, blank).blind, made_of(program_of(method_of())[1], batch).blind)

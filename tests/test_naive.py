@@ -1,6 +1,8 @@
 """The naive wrappers: what the inner method sees, what goes where in the image, what is trained and shared."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +12,12 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.datasets.synthetic import Synthetic
+from harness.estimate import of_cell
 from harness.pairs import PairData
+from harness.plan import RunRequest, Status
 from harness.records import read_record
+from harness.resolve import resolve
+from harness.runner import _Waiting
 from harness.status import trainings
 from harness.store import Store
 from methods import registry
@@ -102,6 +108,14 @@ def test_the_union_view_keeps_both_persons_places_in_one_window():
     assert torch.allclose(cut.target_box, torch.tensor([[28.8, 0.0, 48.0, 32.0]]))
 
 
+def test_the_target_pose_is_cut_by_the_targets_window():
+    joints = torch.tensor([[[36.0, 16.0], [28.0, 4.0]]])
+    cut = cut_condition(condition(target_joints=joints), "crop")
+    # window 28..44 × 4..28, three times as wide, 4/3 as high; a pixel's centre lies half a pixel behind its edge
+    assert torch.allclose(cut.target_joints, torch.tensor([[[25.0, 97 / 6], [1.0, 1 / 6]]]))
+    assert cut.joints.isnan().all()
+
+
 def test_masks_stay_zero_or_one_and_follow_the_image():
     mask = torch.zeros(1, 1, *SIZE_PX)
     mask[0, 0, 8:24, 4:10] = 1
@@ -118,6 +132,9 @@ def test_a_training_batch_is_cut_like_its_condition_and_the_target_by_its_own_wi
     patch = batch.target[1:, :, top:bottom, left:right]
     expected = torch.nn.functional.interpolate(patch, (32, 32), mode="bilinear", antialias=True)
     assert torch.equal(cut.target[1:], expected)
+    patch = batch.target_mask[1:, :, top:bottom, left:right]
+    shown = torch.nn.functional.interpolate(patch, (32, 32), mode="bilinear", antialias=True) >= 0.5
+    assert torch.equal(cut.target_mask[1:], shown.float())
     assert len(cut_data(pairs, "crop")) == len(pairs) and cut_data(pairs, "crop").info is pairs.info
     assert torch.equal(cut_data(pairs, "union").batch([3]).target, cut_batch(pairs.batch([3]), "union").target)
     assert cut_data(pairs, None) is pairs
@@ -168,6 +185,12 @@ def test_telea_fills_the_box_as_opencv_does_and_leaves_the_rest():
     assert torch.equal(image[..., :8, :], given.image[..., :8, :])
 
 
+def test_telea_has_only_the_mean_colour_for_a_box_that_is_the_whole_image():
+    given = condition(box=torch.tensor([[0.0, 0.0, 48.0, 32.0]]))
+    image = registry.build("telea", None, {}).synthesize(given).image
+    assert torch.allclose(image, given.image.mean(dim=(2, 3), keepdim=True).expand_as(image))
+
+
 # ---- names
 
 
@@ -179,9 +202,8 @@ def test_a_wrappers_card_is_made_of_its_parts():
     card = registry.card("crop-inpaint(patn, telea)")
     assert card.name == "crop-inpaint(patn,telea)" and card.title == "Crop-inpaint (PATN, Telea)"
     assert [part.label for part in card.parts] == ["crop-patn", "telea"]
-    assert card.learns and card.parameters["patn"]["width"] == 64
+    assert card.learns and card.parameters["patn"]["width"] == 64 and not card.scene_only
     assert card.assets(registry.resolve_parameters(card, {"patn": {"perceptual_network": "vgg16"}})) == ("vgg16",)
-    assert not registry.card("union-crop(telea)").learns
 
 
 def test_a_card_says_what_stands_in_for_the_releases_vgg_and_so_does_its_wrapper():
@@ -201,6 +223,9 @@ def test_a_card_says_what_stands_in_for_the_releases_vgg_and_so_does_its_wrapper
         ("union-crop(patn,telea)", ("expected union-crop(patn)",)),
         ("crop-inpaint(patn,telea,dvg)", ("expected crop-inpaint(patn) or crop-inpaint(patn,telea)",)),
         ("union-crop()", ("expected union-crop(patn)",)),
+        ("crop-inpaint(patn,mrnet)", ("mrnet is no inpainter; deepfill, telea are",)),
+        ("union-crop(telea)", ("telea shows no person",)),
+        ("union-crop(command)", ("command is a program",)),
         ("union-crop(union-crop(patn))", ("one method in one wrapper",)),
         ("union-crop(patn", ("one method in one wrapper",)),
     ],
@@ -279,20 +304,72 @@ def test_wrapped_images_are_what_the_wrapper_makes_of_its_loaded_parts(finished)
 def test_a_second_run_finds_nothing_to_do_and_another_wrapper_shares_the_parts(finished):
     again = bench(finished, "crop-inpaint( tiny , telea ),union-crop(tiny)", "--plan")
     assert "nothing to do" in again.output
-    more = bench(finished, "crop-inpaint(tiny,tiny)", "--plan")
+    more = bench(finished, "crop-inpaint(tiny,scene)", "--plan")
     assert "cached  train tiny on crop windows seed 0" in more.output
-    assert "cached  train tiny seed 0" in more.output
-    assert "to do   crop-inpaint(tiny,tiny) seed 0" in more.output
+    assert "to do   train scene seed 0" in more.output
+    assert "to do   crop-inpaint(tiny,scene) seed 0" in more.output
 
 
 def test_a_wrapper_with_two_trained_parts_records_both(finished):
-    assert bench(finished, "crop-inpaint(tiny,tiny)").exit_code == 0
-    parts = records(finished)["crop-inpaint(tiny,tiny)"].parts
-    assert set(parts) == {"crop-tiny", "tiny"} and len({part.training_key for part in parts.values()}) == 2
+    assert bench(finished, "crop-inpaint(tiny,scene)").exit_code == 0
+    parts = records(finished)["crop-inpaint(tiny,scene)"].parts
+    assert set(parts) == {"crop-tiny", "scene"} and len({part.training_key for part in parts.values()}) == 2
     (report,) = (finished / "results/report").glob("*.md")
     assert "crop-tiny 6 samples (3 steps × batch 2), " in report.read_text()
     assert "*the scene without the person" in report.read_text()
     assert records(finished)["telea"].scene_only and not records(finished)["telea"].ranked
+
+
+def test_a_file_of_weights_fills_a_wrappers_inpainter_and_nothing_that_learns_on_cut_images(finished, tmp_path):
+    from harness.resolve import load_plugins
+
+    load_plugins((PLUGIN,))
+    card = registry.card("crop-inpaint(looped,deepfill)")
+    weights = tmp_path / "deepfill.safetensors"
+    made = registry.build("deepfill", Synthetic().info((32, 32)), {"width": 4})
+    made._take(made._build())
+    made.save(tmp_path)
+    (tmp_path / "model.safetensors").rename(weights)
+    more = ("--set", "methods.deepfill.parameters.width=4", "--set", "methods.deepfill.parameters.critic_turns=1")
+    result = bench(tmp_path, card.name, "--weights", f"deepfill={weights}", *more, "--limit", "2")
+    assert result.exit_code == 0, result.output
+    (written,) = records(tmp_path).values()
+    assert written.origin == "weights from a file" and written.given_weights and written.budget.samples == 6
+    specs = [item.spec for item in trainings(Store(tmp_path / "results"))]
+    assert [(spec.method, spec.view) for spec in specs] == [("looped", "crop")]
+    refused = bench(tmp_path, card.name, "--weights", f"looped={weights}", "--plan")
+    assert refused.exit_code == 2 and "looped is not among --methods deepfill" in refused.output
+    refused = bench(tmp_path, card.name, "--weights", f"{card.name}={weights}", "--plan")
+    assert refused.exit_code == 2 and "A wrapper has none of its own" in refused.output
+
+
+def test_a_cell_waits_for_all_its_trainings_and_is_given_up_with_any():
+    def training(key):
+        return SimpleNamespace(spec=SimpleNamespace(key=key), status=Status.TO_DO)
+
+    a, b = training("a"), training("b")
+    alone, both = SimpleNamespace(trainings=(a,)), SimpleNamespace(trainings=(a, b))
+    plan = SimpleNamespace(trainings=(a, b), to_do=(alone, both, SimpleNamespace(trainings=())))
+    waiting = _Waiting(plan)
+    assert waiting.free == [plan.to_do[2]]
+    assert waiting.freed(a) == [alone] and waiting.freed(b) == [both] and waiting.freed(b) == []
+    waiting = _Waiting(plan)
+    assert waiting.given_up(b) == [both] and waiting.freed(a) == [alone]
+
+
+def test_a_plan_estimates_a_wrapper_by_its_parts():
+    request = RunRequest(methods=("crop-inpaint(patn)",), dataset="synthetic", preset="quick", results=Path("none"))
+    plan = resolve(request)
+    seconds = sum(plan.preset.methods[name].seconds_per_image for name in ("patn", "deepfill"))
+    expected = (seconds + plan.preset.seconds_per_score) * len(plan.test)
+    assert of_cell(plan, plan.cells[0]).seconds == pytest.approx(expected)
+
+
+def test_what_cannot_be_done_with_a_wrapper_is_said():
+    lone = ["synthesize", "--method", "union-crop(patn)", "--image", "x", "--pose", "x", "--out", "x.png"]
+    for words, said in ((lone, "is a wrapper"), (["check", "union-crop(patn)", "--preset", "quick"], "leave --preset")):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 2 and said in result.output, result.output
 
 
 def test_a_part_that_fails_fails_the_wrapper_and_nothing_else(tmp_path):

@@ -19,7 +19,7 @@ from mrnet.perceptual import PerceptualNetwork
 from mrnet.skeletons import BBC7, FOOTAGE18, MPII14, PENN13
 
 SIZE_PX = 64
-SMALL = {"width": 4, "gan_steps": 2, "perceptual_network": "vgg16", "augment": False}
+SMALL = {"width": 4, "gan_steps": 2, "warm_up_steps": 1, "perceptual_network": "vgg16", "augment": False}
 FAINT = 1e-3
 """Tolerance, in standard deviations, where the fixture's values hardly vary, or where coordinates of 256 px, rounded to
 float32, move a warp: 6e-4 measured."""
@@ -289,7 +289,7 @@ def test_the_feature_loss_against_a_computation_by_hand(arch, layers):
 
 
 def test_the_discriminator_joins_late_learns_first_and_each_turn_has_its_own_parameters():
-    network, program = program_of(method_of(gan_steps=8), steps=12)
+    network, program = program_of(method_of(gan_steps=8, warm_up_steps=5), steps=12)
     names = [[turn.name for turn in program.phase_at(step).turns] for step in range(12)]
     assert names == [["generator"]] * 4 + [["discriminator"]] * 5 + [["discriminator", "generator"]] * 3
     assert len(list(program.optimizers)) == 2
@@ -447,7 +447,7 @@ def test_deviations_are_measured_on_references_all_over_the_training_pairs(count
 
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     def build():
-        return method_of(gan_steps=6, augment=True)
+        return method_of(gan_steps=6, warm_up_steps=3, augment=True)
 
     # the second phase begins before, the discriminator's steps alone end after the interruption
     assert_resumes_exactly(build, Pairs(), context_of, tmp_path, steps=8, interrupted_after=3)
@@ -500,6 +500,7 @@ def test_what_cannot_be_is_refused_with_the_reason():
         ({"perceptual_network": "alexnet"}, r"posewarp\.perceptual_network is 'vgg19' or 'vgg16', got 'alexnet'"),
         ({"gan_steps": 4}, r"posewarp\.gan_steps.*from 0 to 3, got 4"),
         ({"gan_steps": -1}, r"posewarp\.gan_steps.*got -1"),
+        ({"gan_steps": 2, "warm_up_steps": 2}, r"posewarp\.warm_up_steps.*from 0 to 1, below.*got 2"),
     ],
 )
 def test_parameters_that_cannot_be_are_refused(parameters, words):

@@ -46,6 +46,8 @@ def check(
         names = ", ".join(sorted(registry.cards()))
         raise UserError(f"{method} is a control, made by the harness itself; methods are: {names}")
     card = card_of(method)
+    if card.parts and (preset or overrides):
+        raise UserError("a wrapper is checked with its parts' reduced parameters: leave --preset and --set out")
     # bit for bit means little where a GPU adds up in whatever order its threads end
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     from harness import check as contract

@@ -127,6 +127,7 @@ def comparisons(
 def with_methods(entries: Sequence[Entry], methods: Sequence[str]) -> list[Entry]:
     """The entries of these methods; all where none are named. UserError for one that is not in the store."""
     there = {entry.record.method for entry in entries}
+    methods = ["".join(method.split()) for method in methods]  # a wrapper's name may be written with blanks
     for method in methods:
         if method not in there:
             raise unknown("method in the store", method, there)
