@@ -35,7 +35,7 @@ def load_method(
     where a bare file or a method that does not learn comes without dataset and preset.
     """
     resolve.load_plugins(tuple(plugins))
-    if card_of(name).parts:
+    if "(" in name and card_of(name).parts:
         raise UserError(f"{name} is a wrapper, made of trainings of its own; `bench run` makes its images, this cannot")
     folder = None if weights is None else _training_folder(weights, results)
     if folder is not None:

@@ -223,7 +223,7 @@ def test_a_card_says_what_stands_in_for_the_releases_vgg_and_so_does_its_wrapper
         ("union-crop(patn,telea)", ("expected union-crop(patn)",)),
         ("crop-inpaint(patn,telea,dvg)", ("expected crop-inpaint(patn) or crop-inpaint(patn,telea)",)),
         ("union-crop()", ("expected union-crop(patn)",)),
-        ("crop-inpaint(patn,mrnet)", ("mrnet is no inpainter; deepfill, telea are",)),
+        ("crop-inpaint(patn,mrnet)", ("mrnet is no inpainter; deepfill, ", "telea are")),
         ("union-crop(telea)", ("telea shows no person",)),
         ("union-crop(command)", ("command is a program",)),
         ("union-crop(union-crop(patn))", ("one method in one wrapper",)),
@@ -372,6 +372,7 @@ def test_what_cannot_be_done_with_a_wrapper_is_said():
         assert result.exit_code == 2 and said in result.output, result.output
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_fails_the_wrapper_and_nothing_else(tmp_path):
     result = bench(tmp_path, "union-crop(broken),union-crop(tiny)")
     assert result.exit_code == 1
@@ -384,6 +385,7 @@ def test_models_that_a_wrapper_uses_are_not_cleaned_away(finished):
     assert "no cell uses this model" not in result.output
 
 
+@pytest.mark.slow
 def test_the_contract_holds_for_a_wrapper():
     result = CliRunner().invoke(app, ["check", "crop-inpaint(looped,telea)", "--plugin", str(PLUGIN)])
     assert result.exit_code == 0, result.output

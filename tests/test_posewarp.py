@@ -80,7 +80,7 @@ class Pairs:
 
 def context_of(folder, steps, stop=lambda: False, learning_rate=1e-3, every=2):
     folder.mkdir(exist_ok=True)
-    schedule = TrainingSchedule(steps, batch_size=4, learning_rate=learning_rate, checkpoint_every=every)
+    schedule = TrainingSchedule(steps, batch_size=2, learning_rate=learning_rate, checkpoint_every=every)
     return FitContext(folder, 0, schedule, RandomVGG(), device="cpu", precision="fp32", stop=stop)
 
 

@@ -68,13 +68,13 @@ def test_a_suite_runs_and_the_end_is_counted(tmp_path):
         del words[at : at + 2]
     suite = {
         "name": "small",
-        "methods": ["copy", "broken"],
+        "methods": ["copy", "target"],
         "dataset": "synthetic",
         "preset": str(tmp_path / "tests.yaml"),
     }
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(suite))
     result = CliRunner().invoke(app, [*words, "--suite", str(tmp_path / "small.yaml")])
-    assert result.exit_code == 1
-    assert "1 done, 2 failed" in result.output, result.output
+    assert result.exit_code == 0, result.output
+    assert "2 done" in result.output
     listed = CliRunner().invoke(app, ["list", "suites"]).output
     assert "everything-quick: " in listed and "union-crop(patn)" in listed
