@@ -3,7 +3,7 @@
     python tests/reference/thin_bodyroi7.py FULL_FIXTURES_FOLDER
 
 Keeps the embeddings, some thousand values of each image and region, the statistics of the whole outputs, the inputs'
-boxes, and names and shapes of all variables.
+boxes, and names and shapes of all variables; of the preprocessing, the people with their masks, pose maps and regions.
 """
 
 import json
@@ -15,6 +15,8 @@ from thin_tf import every_for
 
 HERE = Path(__file__).parent
 NAMES = ("bodyroi7_fgbg_128x64", "bodyroi7_fgbg_128x128")
+PREPROCESSING = "preprocess_pg2_bodyroi7"
+PACKED = ("mask_r7", "pose_r4")  # of the preprocessing: what BodyROI7 takes, eight pixels a byte
 
 
 def main(source: Path) -> None:
@@ -40,6 +42,16 @@ def main(source: Path) -> None:
                 kept = f"{key}_s2" if halved else key
                 step = sheet["every"][kept] = every_for(values.size)
                 arrays[f"{name}/{kept}"] = values.reshape(-1)[::step]
+    preprocessing = json.loads((source / f"{PREPROCESSING}.json").read_text())
+    sheets["preprocessing"] = {
+        "joints_xy": preprocessing["joints_xy"],
+        "cases": [
+            {key: case.get(key) for key in ("H", "W", "person", "x_scale", "bbox7_market_r6", "vis7")}
+            for case in preprocessing["cases"]
+        ],
+    }
+    with np.load(source / f"{PREPROCESSING}.npz") as packed:
+        arrays |= {f"preprocessing/{key}": packed[key] for key in packed.files if key.startswith(PACKED)}
     np.savez_compressed(HERE / "bodyroi7.npz", **arrays)
     (HERE / "bodyroi7.json").write_text(json.dumps(sheets, separators=(",", ":")) + "\n")
 
