@@ -43,6 +43,7 @@ _PART_GAP_PX = 18
 _NUMBER_WIDTH_PX = 26
 _FONT_PX = 15
 _SMALL_FONT_PX = 13
+_LEAST_FONT_PX = 11
 _LINE_PX = 19
 _SUPERSAMPLING = 4
 _BONE_SHARE = 0.022
@@ -234,8 +235,10 @@ def _enlarged(image: np.ndarray, scale: int) -> Image.Image:
 
 
 def _centred(draw: ImageDraw.ImageDraw, x: float, y: float, words: str, width_px: int, bold: bool) -> None:
-    """Words centred at x; what does not fit the width is cut with an ellipsis."""
+    """Words centred at x, smaller where they do not fit the width; what still does not is cut with an ellipsis."""
     font = _font(_FONT_PX if bold else _SMALL_FONT_PX, bold)
+    if draw.textlength(words, font=font) > width_px:
+        font = _font(_LEAST_FONT_PX, bold)
     shown = words
     while shown and draw.textlength(shown, font=font) > width_px:
         shown = shown.removesuffix("…")[:-1].rstrip() + "…" if len(shown) > 1 else ""
