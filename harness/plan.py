@@ -1,4 +1,4 @@
-"""A plan: what was asked for, resolved to trainings and cells, each cached, to do or blocked. Plain data, no torch."""
+"""A plan: what was asked for, resolved to trainings and cells, each cached, to do or refused. Plain data, no torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Status(str, Enum):
 
     CACHED = "cached"
     TO_DO = "to do"
-    BLOCKED = "blocked"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell. stages: what is left of it, of `images`, `scores`, `record`. spec, folder: None where it is blocked.
+    """A cell. stages: what is left of it, of `images`, `scores`, `record`. spec, folder: None where it is refused.
 
     trainings: what must be done first, of a wrapper its parts; empty where nothing is trained or no image is left to
     make.

@@ -1,4 +1,4 @@
-"""From a request to a plan: keys, what is cached, what is to do, what is blocked and why. No torch, no decoding."""
+"""From a request to a plan: keys, what is cached, what is to do, what is refused and why. No torch, no decoding."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def resolve(request: RunRequest) -> Plan:
     plan = ground(request)
     resolver = _Resolver(plan, cards)
     cells = [cell for card in cards for cell in resolver.cells(card)]
-    # controls stand beside something: where all that was asked for is blocked, nothing runs
-    if request.controls and any(cell.status is not Status.BLOCKED for cell in cells):
+    # controls stand beside something: where all that was asked for is refused, nothing runs
+    if request.controls and any(cell.status is not Status.REFUSED for cell in cells):
         beside = [card for card in CONTROL_CARDS.values() if card not in cards]
         cells += [cell for card in beside for cell in resolver.cells(card)]
     plan = replace(plan, cells=tuple(cells))
@@ -226,7 +226,7 @@ class _Resolver:
             seeds = seeds[:1]
         fits, reason = supports(card, self._plan.info)
         if not fits:
-            return [Cell(card.name, seed, Status.BLOCKED, reason) for seed in seeds]
+            return [Cell(card.name, seed, Status.REFUSED, reason) for seed in seeds]
         return [self._cell(card, seed) for seed in seeds]
 
     def _trainings(self, card: MethodCard, seed: int | None) -> dict[str, Training]:

@@ -44,7 +44,7 @@ class End(str, Enum):
 
     DONE = "done"
     CACHED = "cached"
-    BLOCKED = "blocked"
+    REFUSED = "refused"
     FAILED = "failed"
 
 

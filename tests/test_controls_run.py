@@ -60,7 +60,7 @@ def test_controls_asked_for_alone_get_the_others_beside_them(tmp_path):
     assert {cell.method for cell in resolve(request(tmp_path, "copy", controls=True)).cells} == set(ALL)
 
 
-def test_where_all_that_was_asked_for_is_blocked_no_control_runs(tmp_path):
+def test_where_all_that_was_asked_for_is_refused_no_control_runs(tmp_path):
     done = with_controls(tmp_path, "picky")
     assert done.exit_code == 2
     assert "nothing could run" in done.output and "picky needs sides" in done.output

@@ -168,10 +168,10 @@ def test_a_dataset_without_the_joints_a_method_needs_is_refused_in_the_plan(run,
     plugin.write_text(BODY)
     done, records, _ = run("bbc", "--plugin", str(plugin), "--plan", methods="body,copy")
     assert done.exit_code == 0 and not records
-    assert "blocked body: body needs the joints left_hip, left_knee; bbc has no such (bbc7)" in done.output
+    assert "refused body: body needs the joints left_hip, left_knee; bbc has no such (bbc7)" in done.output
     done, records, _ = run("bbc", "--plugin", str(plugin), "--no-controls", methods="body,copy")
     assert set(records) == {"copy"}, done.output
-    assert "blocked" not in run("penn", "--plugin", str(plugin), "--plan", methods="body")[0].output
+    assert "refused" not in run("penn", "--plugin", str(plugin), "--plan", methods="body")[0].output
 
 
 def test_weights_for_masks_are_asked_for_before_any_work(run, home):

@@ -177,10 +177,12 @@ def test_images_that_are_not_finite_fail_the_cell(tmp_path):
     assert not list(cell(tmp_path, "notfinite").rglob("*.png"))
 
 
-def test_a_method_that_cannot_run_is_blocked_with_its_reason(tmp_path):
+def test_a_method_that_cannot_run_is_refused_with_its_reason(tmp_path):
     result = bench(tmp_path, "picky,copy")
     assert result.exit_code == 0
-    assert "picky needs sides of at least 4096 px" in result.output
+    planned, told = [line.split() for line in result.output.splitlines() if "refused" in line]
+    assert planned[:2] == ["refused", "picky"]
+    assert " ".join(told).startswith("1 refused picky seed 0 picky needs sides of at least 4096 px")
     assert record(tmp_path, "copy").n == 48
     assert bench(tmp_path, "picky").exit_code == 2
 

@@ -173,15 +173,19 @@ def _show_report(plan: Plan) -> None:
 
 
 def _end(outcomes: list[Outcome]) -> None:
-    """Name what did not get done, and count; CellFailed for failures, UserError where nothing at all could run."""
+    """Say how each ended, with the reason; CellFailed for failures, UserError where nothing at all could run."""
+    from tabulate import tabulate
+
     from harness.runner import End
 
     ends = {end: [outcome for outcome in outcomes if outcome.end is end] for end in End}
-    blocked, failed = ends[End.BLOCKED], ends[End.FAILED]
-    for outcome in blocked:
-        typer.echo(str(outcome), err=True)
-    typer.echo(", ".join(f"{len(found)} {end.value}" for end, found in ends.items() if found), err=True)
+    refused, failed = ends[End.REFUSED], ends[End.FAILED]
+    rows = []
+    for end, found in ends.items():
+        told = [(outcome.label, outcome.reason) for outcome in found if outcome.reason] or [("", "")]
+        rows += [(f"{len(found)} {end.value}", *told[0]), *(("", *row) for row in told[1:])] if found else []
+    typer.echo(tabulate(rows, tablefmt="plain"), err=True)
     if failed:
-        raise CellFailed("\n".join(str(outcome) for outcome in failed))
-    if len(blocked) == len(outcomes):
-        raise UserError("nothing could run: every cell is blocked")
+        raise CellFailed(f"{len(failed)} of {len(outcomes)} failed; the same command tries them again")
+    if len(refused) == len(outcomes):
+        raise UserError("nothing could run: every cell is refused")
