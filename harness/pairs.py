@@ -232,6 +232,18 @@ class PairData:
         """The target image, (H, W, 3) uint8."""
         return np.array(self.frames.images[self._targets[index]])
 
+    def reference_uint8(self, index: int) -> np.ndarray:
+        """The reference image, (H, W, 3) uint8."""
+        return np.array(self.frames.images[self._references[index]])
+
+    def reference_box(self, index: int) -> np.ndarray:
+        """The reference's person box, as `target_box`."""
+        return np.array(self.frames.boxes[self._references[index]])
+
+    def target_joints(self, index: int) -> np.ndarray:
+        """The target's joints, (J, 2) float32, (x, y) in pixels, NaN = missing."""
+        return np.array(self.frames.joints[self._targets[index]])
+
     def target_mask(self, index: int) -> np.ndarray:
         """The target's person mask, (H, W) bool."""
         return np.array(self.frames.masks[self._targets[index]], dtype=bool)

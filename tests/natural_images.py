@@ -6,6 +6,8 @@ import numpy as np
 from skimage import data
 from skimage.transform import resize
 
+from harness.metrics.sample import Sample
+
 SIZE_PX = 64
 
 
@@ -37,6 +39,8 @@ class Pairs:
     masks: list
     boxes: list
     ids: list
+    dataset = ""
+    skeleton = None
 
     @classmethod
     def of(cls, generated, targets):
@@ -57,17 +61,13 @@ class Pairs:
     def group(self, index):
         return f"track{index % 2}"
 
-    def generated(self, index):
-        return self.generated_images[index]
+    @property
+    def offers(self):
+        given = {"mask": self.masks, "box": self.boxes}
+        return frozenset(name for name, values in given.items() if any(value is not None for value in values))
 
-    def target(self, index):
-        return self.targets[index]
-
-    def mask(self, index):
-        return self.masks[index]
-
-    def box(self, index):
-        return self.boxes[index]
+    def sample(self, index):
+        return Sample(self.generated_images[index], self.targets[index], self.masks[index], self.boxes[index])
 
 
 def _third(image):

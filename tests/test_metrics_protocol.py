@@ -30,9 +30,10 @@ def test_files_are_called_as_their_protocols():
 def test_every_constant_is_in_the_hash_and_prose_is_not():
     plain = load_protocol("offline-v1").hash
     changes = [
-        "psnr.cap_db=90", "ssim.sigma=1.2", "ssim.data_range=1", "lpips.min_side_px=64", "sets.kernel.seed=1",
-        "sets.kernel.subsets=50", "sets.score.splits=5", "sets.small_below=100", "version=2", "pairs=[psnr]",
-        "sets=null",
+        "psnr.cap_db=90", "ssim.sigma=1.2", "ssim.data_range=1", "ssim.data_range=generated", "lpips.min_side_px=64",
+        "sets.kernel.seed=1", "sets.kernel.subsets=50", "sets.score.splits=5", "sets.small_below=100", "version=9",
+        "pairs=[psnr]", "sets=null", "sets.score.seed=null", "sets.population=pairs", "images.stretch=minmax",
+        "sets.frechet.whole_batches_of=50", "sets.precision_recall.neighbours=5", "where_available=[id_target_dinov2]",
     ]  # fmt: skip
     hashes = {load_protocol("offline-v1", [change]).hash for change in changes}
     assert len(hashes | {plain}) == len(changes) + 1
@@ -41,10 +42,11 @@ def test_every_constant_is_in_the_hash_and_prose_is_not():
 
 def test_inceptions_names_are_inceptions_alone():
     offline, standard = load_protocol("offline-v1"), load_protocol("std-v1")
-    assert offline.metric_keys[6:] == ("kd_efficientnet_lite0", "fd_efficientnet_lite0", "is_efficientnet_lite0")
-    assert standard.metric_keys[6:] == ("kid", "fid", "inception_score")
-    assert offline.pairs == standard.pairs
-    assert offline.ssim == standard.ssim and offline.lpips == standard.lpips and offline.psnr == standard.psnr
+    stems = ("kd", "fd", "is", "precision", "recall")
+    assert offline.sets.metric_keys == tuple(f"{stem}_efficientnet_lite0" for stem in stems)
+    assert standard.sets.metric_keys == ("kid", "fid", "inception_score", "precision", "recall")
+    left_out = {"name", "title", "sets", "where_available"}
+    assert offline.model_dump(exclude=left_out) == standard.model_dump(exclude=left_out)
 
 
 def test_every_key_of_a_protocol_is_a_known_metric():
@@ -57,21 +59,45 @@ def test_every_key_of_a_protocol_is_a_known_metric():
 
 
 def test_assets_are_what_the_metrics_need():
-    assert load_protocol("offline-v1").assets() == ["alexnet", "efficientnet_lite0"]
-    assert load_protocol("std-v1").assets() == ["alexnet", "inception_v3_fid"]
+    from_pypi = ["alexnet", "vgg16", "efficientnet_lite0", "blazepose"]
+    assert load_protocol("offline-v1").assets() == from_pypi
+    assert load_protocol("std-v1").assets() == [*from_pypi, "inception_v3_fid"]
+    assert load_protocol("mrnet-2020").assets() == ["alexnet", "inception_v3_fid", "inception_v3"]
     assert load_protocol("offline-v1", ["pairs=[psnr, ssim]", "sets=null"]).assets() == []
-    from harness.assets import ASSETS
+    from harness.assets import ASSETS, DEMO_ASSETS
 
-    assert {info.asset for info in EXTRACTORS.values()} <= set(ASSETS)
+    assert set(from_pypi) <= set(DEMO_ASSETS)
+    named = {name for info in METRICS.values() for name in info.assets}
+    assert {info.asset for info in EXTRACTORS.values()} | named <= set(ASSETS)
+
+
+def test_what_a_pair_must_bring_depends_on_where_the_mask_comes_from():
+    protocol = load_protocol("mrnet-2020")
+    assert protocol.needs_of("m_ssim_script", "penn") == ("mask",)
+    assert protocol.needs_of("m_ssim_script", "market") == ("joints",)
+    assert protocol.needs_of("m_ssim_text", "market") == ("joints", "box")
+    assert load_protocol("patn-2019").needs_of("m_ssim_script", "penn") == ("joints",)
+
+
+def test_both_of_the_papers_masked_metrics_have_keys_of_their_own_and_stretching_is_said_in_the_name():
+    plain, stretched = load_protocol("mrnet-2020"), load_protocol("mrnet-2020-stretched")
+    assert {"m_ssim_script", "m_ssim_text"} <= set(plain.pairs) and "m_ssim" not in plain.pairs
+    assert (plain.images.stretch, stretched.images.stretch) == ("none", "minmax")
+    left_out = {"name", "title", "images"}
+    assert plain.model_dump(exclude=left_out) == stretched.model_dump(exclude=left_out)
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sets.extractor=inception", "unknown extractor"),
+        ("sets.frechet.extractor=inception", "unknown extractor"),
+        ("psnr=null", "metric 'psnr' needs the section 'psnr'"),
+        ("ssim.data_range=0", "a number above 0, or `generated`"),
+        ("masked_ssim.masks={market: keypoint}", "`default` is missing"),
+        ("masked_ssim={masks: {default: stored}, min_box_px: 5}", "greater than or equal to 11"),
         ("ssim.window=11", "unknown key 'ssim.window'"),
         ("pairs=[psrn]", "psrn"),
-        ("lpips.net=vgg", "lpips.net"),
+        ("lpips.net=squeeze", "lpips.net"),
     ],
 )
 def test_a_wrong_constant_is_named(override, message):

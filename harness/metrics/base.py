@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
+
+Topic = Literal["quality", "pose", "identity", "background", "sets"]
+Need = Literal["mask", "box", "reference", "joints"]
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,9 @@ class MetricInfo:
     kind: `pair`, a value a pair, averaged; or `set`, a value a set of images.
     range: the least and greatest value possible, None = unbounded.
     decimals: digits shown behind the point.
+    topic: the table it stands in.
+    sections: of a protocol, that hold its constants. needs: what a pair must bring for it, beside the two images.
+    assets: pretrained weights it needs, beside those that a section names.
     ranked: whether the best value may be marked; a metric that is only reported is not.
     """
 
@@ -25,6 +32,10 @@ class MetricInfo:
     kind: Literal["pair", "set"]
     decimals: int
     definition: str
+    topic: Topic
+    sections: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    assets: tuple[str, ...] = ()
     ranked: bool = True
 
     @property
@@ -56,9 +67,9 @@ class SetValue:
 class ExtractorInfo:
     """A network whose features set metrics compare.
 
-    name: in torch-fidelity's registry. asset: in the weight store.
-    feature_layer, score_layer: torch-fidelity's names of the layers for the distances and for the score.
-    frechet_key, kernel_key, score_key: the metrics' keys; Inception alone has the customary names.
+    name: in the registry of extractors. asset: in the weight store.
+    feature_layer, score_layer: names of the layers for the distances and for the score.
+    suffix: of the metrics' keys; the Inception networks alone have the customary names.
     """
 
     name: str
@@ -66,10 +77,21 @@ class ExtractorInfo:
     asset: str
     feature_layer: str
     score_layer: str
-    frechet_key: str
-    kernel_key: str
-    score_key: str
+    suffix: str = ""
 
+    def keys(self, section: str) -> tuple[str, ...]:
+        """Keys of the metrics that a section of a protocol's set metrics gives (`kernel`, `frechet`, …)."""
+        stems = _STEMS_OF_FEATURES if self.suffix else _STEMS_OF_INCEPTION
+        return tuple(stem + self.suffix for stem in stems[section])
+
+
+_STEMS_OF_INCEPTION = {
+    "kernel": ("kid",),
+    "frechet": ("fid",),
+    "score": ("inception_score",),
+    "precision_recall": ("precision", "recall"),
+}
+_STEMS_OF_FEATURES = {**_STEMS_OF_INCEPTION, "kernel": ("kd",), "frechet": ("fd",), "score": ("is",)}
 
 EXTRACTORS = {
     info.name: info
@@ -80,9 +102,7 @@ EXTRACTORS = {
             asset="efficientnet_lite0",
             feature_layer="1280",
             score_layer="logits",
-            frechet_key="fd_efficientnet_lite0",
-            kernel_key="kd_efficientnet_lite0",
-            score_key="is_efficientnet_lite0",
+            suffix="_efficientnet_lite0",
         ),
         ExtractorInfo(
             name="inception-v3-compat",
@@ -90,54 +110,172 @@ EXTRACTORS = {
             asset="inception_v3_fid",
             feature_layer="2048",
             score_layer="logits_unbiased",
-            frechet_key="fid",
-            kernel_key="kid",
-            score_key="inception_score",
+        ),
+        ExtractorInfo(
+            name="inception-v3-bgr",
+            title="Inception-v3, given BGR",
+            asset="inception_v3_fid",
+            feature_layer="2048",
+            score_layer="logits_unbiased",
+        ),
+        ExtractorInfo(
+            name="inception-v3-torchvision",
+            title="torchvision's Inception-v3",
+            asset="inception_v3",
+            feature_layer="2048",
+            score_layer="logits",
         ),
     )
 }
 
 
-def _pair_metrics() -> tuple[MetricInfo, ...]:
-    ssim_range, lpips_range = (-1.0, 1.0), (0.0, None)
-    return (
-        MetricInfo("psnr", "PSNR", True, "dB", (0.0, 100.0), "pair", 2, "peak signal-to-noise ratio, capped"),
-        MetricInfo("ssim", "SSIM", True, "", ssim_range, "pair", 3, "structural similarity, whole image"),
-        MetricInfo("m_ssim", "M-SSIM", True, "", ssim_range, "pair", 3, "mean of the SSIM map over the target's mask"),
-        MetricInfo(
-            "box_ssim", "box-SSIM", True, "", ssim_range, "pair", 3, "mean of the SSIM map over the target's box"
-        ),
-        MetricInfo("lpips", "LPIPS", False, "", lpips_range, "pair", 3, "LPIPS 0.1 (AlexNet), whole image"),
-        MetricInfo("box_lpips", "box-LPIPS", False, "", lpips_range, "pair", 3, "LPIPS map over the target's box"),
+@dataclass(frozen=True)
+class JudgeInfo:
+    """A network that finds a person's joints, and so judges a pose.
+
+    asset: in the weight store. suffix: of the metrics' keys, empty for the one that every protocol's pose metrics use.
+    """
+
+    name: str
+    title: str
+    asset: str
+    suffix: str = ""
+
+
+JUDGES = {
+    info.name: info
+    for info in (
+        JudgeInfo("blazepose", "BlazePose", "blazepose"),
+        JudgeInfo("keypoint_rcnn", "keypoint R-CNN", "keypoint_rcnn", "_keypoint_rcnn"),
     )
+}
 
 
-def _set_metrics(extractor: ExtractorInfo) -> tuple[MetricInfo, ...]:
+@dataclass(frozen=True)
+class IdentityInfo:
+    """A network whose features tell how alike two person crops look. asset, suffix: as a judge's."""
+
+    name: str
+    title: str
+    asset: str
+    suffix: str = ""
+
+
+IDENTITIES = {
+    info.name: info
+    for info in (
+        IdentityInfo("efficientnet-lite0", "EfficientNet-Lite0", "efficientnet_lite0"),
+        IdentityInfo("dinov2-vits14", "DINOv2 ViT-S/14", "dinov2_vits14", "_dinov2"),
+    )
+}
+
+_SHARE, _COSINE = (0.0, 1.0), (-1.0, 1.0)
+
+
+def _of_maps() -> Iterator[MetricInfo]:
+    """Metrics of one SSIM map, of SSIM of masked images, and of one LPIPS pass."""
+
+    def ssim(key: str, label: str, definition: str, topic: Topic = "quality", *needs: Need) -> MetricInfo:
+        return MetricInfo(key, label, True, "", _COSINE, "pair", 3, definition, topic, ("ssim",), needs)
+
+    def lpips(key: str, label: str, definition: str, topic: Topic = "quality", *needs: Need) -> MetricInfo:
+        return MetricInfo(key, label, False, "", (0.0, None), "pair", 3, definition, topic, ("lpips",), needs)
+
+    masked = ("ssim", "masked_ssim")
+    yield ssim("ssim", "SSIM", "structural similarity, whole image")
+    yield ssim("m_ssim", "M-SSIM", "mean of the SSIM map over the target's mask", "quality", "mask")
+    yield ssim("box_ssim", "box-SSIM", "mean of the SSIM map over the target's box", "quality", "box")
+    yield ssim(
+        "bg_ssim", "bg-SSIM", "mean of the SSIM map outside both persons' boxes", "background", "box", "reference"
+    )
+    yield replace(
+        ssim("m_ssim_script", "M-SSIM (script)", "SSIM of both images times the mask, whole frame", "quality", "mask"),
+        sections=masked,
+    )
+    yield replace(
+        ssim("m_ssim_text", "M-SSIM (text)", "the same inside the target's box", "quality", "mask", "box"),
+        sections=masked,
+    )
+    yield lpips("lpips", "LPIPS", "LPIPS 0.1 (AlexNet), whole image")
+    yield lpips("m_lpips", "M-LPIPS", "mean of the LPIPS map over the target's mask", "quality", "mask")
+    yield lpips("box_lpips", "box-LPIPS", "mean of the LPIPS map over the target's box", "quality", "box")
+    yield lpips(
+        "bg_lpips", "bg-LPIPS", "mean of the LPIPS map outside both persons' boxes", "background", "box", "reference"
+    )
+    yield replace(lpips("lpips_vgg", "LPIPS-VGG", "LPIPS 0.1 (VGG-16), whole image"), sections=("lpips_vgg",))
+    yield MetricInfo(
+        "copy_rate", "copy rate", False, "", _SHARE, "pair", 3,
+        "share of pairs closer in LPIPS to the reference than to the target", "identity", ("lpips",), ("reference",),
+    )  # fmt: skip
+
+
+def _of_identity(identity: IdentityInfo) -> Iterator[MetricInfo]:
+    for side, words, ranked in (("target", "to target", True), ("reference", "to reference", False)):
+        label = f"identity {words}" + (f" ({identity.title})" if identity.suffix else "")
+        yield MetricInfo(
+            f"id_{side}{identity.suffix}", label, True, "", _COSINE, "pair", 3,
+            f"cosine of {identity.title} features of the person's crop and the {side}'s", "identity", (),
+            ("box", "reference"), (identity.asset,), ranked,
+        )  # fmt: skip
+
+
+def _of_pose(judge: JudgeInfo) -> Iterator[MetricInfo]:
+    def metric(
+        stem: str, label: str, unit: str, decimals: int, most: float | None, definition: str, ranked: bool
+    ) -> MetricInfo:
+        label += f" ({judge.title})" if judge.suffix else ""
+        definition += f"; judge: {judge.title}"
+        return MetricInfo(
+            stem + judge.suffix, label, True, unit, (0.0, most), "pair", decimals, definition, "pose", (),
+            ("box", "joints"), (judge.asset,), ranked,
+        )  # fmt: skip
+
+    yield metric("pck_01", "PCK@0.1", "", 3, 1.0, "share of joints within 0.1 of the box's longer side", True)
+    yield metric("pck_02", "PCK@0.2", "", 3, 1.0, "share of joints within 0.2 of the box's longer side", True)
+    yield metric("pckh", "PCKh@0.5", "", 3, 1.0, "share of joints within half a head's size", True)
+    yield metric("oks", "OKS", "", 3, 1.0, "mean object keypoint similarity, COCO's sigmas", True)
+    yield metric("pose_score", "person score", "", 3, 1.0, "how sure the judge is of a person", True)
+    yield metric("pose_joints", "joints judged", "", 1, None, "joints that count, a pair", False)
+
+
+def _set_metrics(extractor: ExtractorInfo) -> Iterator[MetricInfo]:
     features = f"{extractor.title} features"
-    if extractor.frechet_key == "fid":
-        frechet, kernel, score = "FID", "KID ×1000", "IS"
-    else:
-        frechet, kernel, score = (f"{short} ({extractor.title})" for short in ("FD", "KD ×1000", "IS"))
-    return (
-        MetricInfo(extractor.frechet_key, frechet, False, "", (0.0, None), "set", 2, f"Fréchet distance of {features}"),
-        MetricInfo(
-            extractor.kernel_key, kernel, False, "10⁻³", (None, None), "set", 2, f"cubic kernel distance of {features}"
-        ),
-        MetricInfo(
-            extractor.score_key,
-            score,
-            True,
-            "",
-            (1.0, None),
-            "set",
-            2,
-            f"inception score by {extractor.title}'s classes; reported, not ranked",
-            ranked=False,
-        ),
-    )
+    names = {"kernel": "KID ×1000", "frechet": "FID", "score": "IS"}
+    if extractor.suffix:
+        names = {
+            section: f"{short} ({extractor.title})"
+            for section, short in (("kernel", "KD ×1000"), ("frechet", "FD"), ("score", "IS"))
+        }
+    (kernel,), (frechet,), (score,) = (extractor.keys(section) for section in names)
+    precision, recall = extractor.keys("precision_recall")
+
+    def metric(
+        key: str, label: str, higher: bool, unit: str, span: tuple[float | None, float | None], decimals: int,
+        definition: str, ranked: bool = True,
+    ) -> MetricInfo:  # fmt: skip
+        return MetricInfo(key, label, higher, unit, span, "set", decimals, definition, "sets", ranked=ranked)
+
+    yield metric(kernel, names["kernel"], False, "10⁻³", (None, None), 2, f"cubic kernel distance of {features}")
+    yield metric(frechet, names["frechet"], False, "", (0.0, None), 2, f"Fréchet distance of {features}")
+    words = f"inception score by {extractor.title}'s classes; reported, not ranked"
+    yield metric(score, names["score"], True, "", (1.0, None), 2, words, False)
+    near = f"; {features}"
+    words = "share of generated images within reach of a target" + near
+    yield metric(precision, "precision", True, "", _SHARE, 3, words)
+    yield metric(recall, "recall", True, "", _SHARE, 3, "share of targets within reach of a generated image" + near)
 
 
 METRICS = {
     info.key: info
-    for info in (*_pair_metrics(), *(info for extractor in EXTRACTORS.values() for info in _set_metrics(extractor)))
-}
+    for info in (
+        MetricInfo(
+            "psnr", "PSNR", True, "dB", (0.0, 100.0), "pair", 2, "peak signal-to-noise ratio, capped", "quality",
+            ("psnr",),
+        ),
+        *_of_maps(),
+        *(info for identity in IDENTITIES.values() for info in _of_identity(identity)),
+        *(info for judge in JUDGES.values() for info in _of_pose(judge)),
+        # of the networks whose keys are the same, the first is described
+        *(info for extractor in reversed(EXTRACTORS.values()) for info in _set_metrics(extractor)),
+    )
+}  # fmt: skip

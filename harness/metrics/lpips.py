@@ -1,4 +1,5 @@
-"""LPIPS 0.1 (Zhang et al. 2018) with the AlexNet trunk: value and map from one forward pass, by the lpips package.
+"""LPIPS 0.1 (Zhang et al. 2018) with the trunk of AlexNet or VGG-16: value and map from one forward pass, by the lpips
+package.
 
 Per layer l: d_l = w_l · (x̂_l - ŷ_l)², channels normalised to unit length. The value is Σ_l mean(d_l), what
 `lpips.LPIPS()` returns; the map is Σ_l d_l enlarged bilinearly to the image's size, what `lpips.LPIPS(spatial=True)`
@@ -33,15 +34,15 @@ class LpipsResult(NamedTuple):
 class Lpips:
     """LPIPS between two images.
 
-    alexnet: AlexNet's tensors under torchvision's names (`features.0.weight`, …).
+    trunk: the tensors of the constants' network under torchvision's names (`features.0.weight`, …).
     Raises UserError if a tensor is missing or has another shape.
     """
 
-    def __init__(self, alexnet: Mapping[str, Tensor], constants: LpipsConstants, device: str = "cpu"):
+    def __init__(self, trunk: Mapping[str, Tensor], constants: LpipsConstants, device: str = "cpu"):
         self.constants = constants
         self.device = torch.device(device)
         self.network = _network(constants)
-        _load_trunk(self.network.net, alexnet)
+        _load_trunk(self.network.net, trunk, constants)
         self.network.requires_grad_(False).eval().to(self.device)
 
     def __call__(self, generated: np.ndarray, target: np.ndarray) -> LpipsResult:
@@ -76,17 +77,17 @@ def _network(constants: LpipsConstants) -> nn.Module:
         return lpips.LPIPS(net=constants.net, version=constants.version, pnet_rand=True, verbose=False)
 
 
-def _load_trunk(trunk: nn.Module, alexnet: Mapping[str, Tensor]) -> None:
+def _load_trunk(trunk: nn.Module, tensors: Mapping[str, Tensor], constants: LpipsConstants) -> None:
     """Load `features.N.*` into lpips' `sliceK.N.*`: both number layers as torchvision does."""
     names = {key: "features." + key.split(".", 1)[1] for key in trunk.state_dict()}
-    missing = sorted(set(names.values()) - set(alexnet))
-    extra = sorted(key for key in set(alexnet) - set(names.values()) if key.startswith("features."))
+    missing = sorted(set(names.values()) - set(tensors))
+    extra = sorted(key for key in set(tensors) - set(names.values()) if key.startswith("features."))
     if missing or extra:
         raise UserError(
-            f"the AlexNet weights do not fit LPIPS: missing {missing}, unexpected {extra}. "
-            "Run: bench weights fetch alexnet"
+            f"the weights {constants.asset} do not fit LPIPS: missing {missing}, unexpected {extra}. "
+            f"Run: bench weights fetch {constants.asset}"
         )
     try:
-        trunk.load_state_dict({key: alexnet[name] for key, name in names.items()}, strict=True)
+        trunk.load_state_dict({key: tensors[name] for key, name in names.items()}, strict=True)
     except RuntimeError as error:
-        raise UserError(f"the AlexNet weights do not fit LPIPS: {error}") from error
+        raise UserError(f"the weights {constants.asset} do not fit LPIPS: {error}") from error

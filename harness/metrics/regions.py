@@ -1,6 +1,9 @@
-"""Means of a per-pixel map over a person's mask or box."""
+"""Means of a per-pixel map over a person's mask or box, or over what lies outside."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -28,6 +31,17 @@ def mean_over_box(values: np.ndarray, box: np.ndarray) -> float:
     """
     rows, columns = box_slices(box, values.shape)
     return float(values[rows, columns].mean(dtype=np.float64))
+
+
+def mean_outside(values: np.ndarray, boxes: Iterable[np.ndarray]) -> float:
+    """Mean of an (H, W) map over the pixels that no box touches; NaN where the boxes cover all.
+
+    boxes: (4,) each, as of `mean_over_box`, with the same errors.
+    """
+    outside = np.ones(values.shape, dtype=bool)
+    for box in boxes:
+        outside[box_slices(box, values.shape)] = False
+    return float(values[outside].mean(dtype=np.float64)) if outside.any() else math.nan
 
 
 def box_slices(box: np.ndarray, size_px: tuple[int, int]) -> tuple[slice, slice]:

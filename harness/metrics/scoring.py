@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-import typing
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.errors import UserError
-from harness.metrics.base import SetValue
+from harness.metrics.base import METRICS, SetValue
 from harness.metrics.protocol import Protocol
+from harness.metrics.sample import ScoringSet
 from harness.progress import track
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.weights import WeightStore
-
-# what a pair must bring, beside its images, for a metric
-_NEEDS = {"m_ssim": "mask", "box_ssim": "box", "box_lpips": "box"}
-
-
-class ScoringSet(typing.Protocol):
-    """Pairs to score, by index. Images are (H, W, 3) uint8 RGB, those of a pair of one size."""
-
-    def __len__(self) -> int: ...
-
-    def pair_id(self, index: int) -> str:
-        """The pair's id, unique in the set."""
-        ...
-
-    def group(self, index: int) -> str:
-        """The clip or person the pair belongs to."""
-        ...
-
-    def generated(self, index: int) -> np.ndarray: ...
-
-    def target(self, index: int) -> np.ndarray: ...
-
-    def mask(self, index: int) -> np.ndarray | None:
-        """(H, W), not 0 = person, of the target; None where the dataset has no masks."""
-        ...
-
-    def box(self, index: int) -> np.ndarray | None:
-        """(4,) xyxy in pixels, 0-based, end-exclusive, of the person in the target; None where there are no boxes."""
-        ...
 
 
 @dataclass
@@ -83,7 +52,7 @@ def score(
     ids = _checked_ids(items)
     if batch_size < 1:
         raise UserError(f"a batch size of {batch_size} holds no image; give at least 1")
-    skipped = _without_region(items, protocol)
+    skipped = _not_offered(items, protocol) | _not_at_hand(protocol, weights)
 
     import pandas as pd
 
@@ -108,7 +77,7 @@ def score(
         skipped |= too_few
     pairs = pd.DataFrame(rows, columns=["pair", "group", *keys])
     nowhere = [key for key in keys if pairs[key].isna().all()]
-    skipped |= {key: f"every {_NEEDS.get(key, 'value')} is empty" for key in nowhere}
+    skipped |= {key: f"{METRICS[key].label} applies to no pair" for key in nowhere}
     return Scores(pairs.drop(columns=nowhere), sets, skipped)
 
 
@@ -122,12 +91,21 @@ def _checked_ids(items: ScoringSet) -> list[str]:
     return ids
 
 
-def _without_region(items: ScoringSet, protocol: Protocol) -> dict[str, str]:
-    """Pair metrics that need a mask or a box where no pair has one, with the reason."""
-    indices = range(len(items))
-    absent = set()
-    if all(items.mask(index) is None for index in indices):
-        absent.add("mask")
-    if all(items.box(index) is None for index in indices):
-        absent.add("box")
-    return {key: f"no pair has a {_NEEDS[key]}" for key in protocol.pairs if _NEEDS.get(key) in absent}
+def _not_offered(items: ScoringSet, protocol: Protocol) -> dict[str, str]:
+    """Pair metrics that need what these pairs do not bring, with the reason."""
+    reasons = {}
+    for key in protocol.pair_keys:
+        lacking = [part for part in protocol.needs_of(key, items.dataset) if part not in items.offers]
+        if lacking:
+            reasons[key] = f"the pairs have no {' and no '.join(lacking)}"
+    return reasons
+
+
+def _not_at_hand(protocol: Protocol, weights: WeightStore) -> dict[str, str]:
+    """Pair metrics that are computed only where their weights are there, and are not, with the reason."""
+    reasons = {}
+    for key in protocol.where_available:
+        missing = weights.missing(protocol.assets_of(key))
+        if missing:
+            reasons[key] = f"no weights. Run: bench weights fetch {' '.join(missing)}"
+    return reasons
