@@ -88,7 +88,8 @@ _ALL = (
     ),
     _mediapipe(
         "blazepose", "BlazePose landmarks, full", "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-        6_440_512, "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f", "masks (--masks blazepose)",
+        6_440_512, "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        "masks (--masks blazepose); pose accuracy (judge blazepose)",
     ),
     _mediapipe(
         "blazepose_detector", "BlazePose person detector", "mediapipe/modules/pose_detection/pose_detection.tflite",
@@ -120,6 +121,10 @@ _ALL = (
     _torchvision(
         "maskrcnn_v2", "Mask R-CNN ResNet-50-FPN v2", "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth", 185.8,
         "person masks",
+    ),
+    _torchvision(
+        "keypoint_rcnn", "keypoint R-CNN ResNet-50-FPN", "keypointrcnn_resnet50_fpn_coco-fc266e95.pth", 237.0,
+        "pose accuracy (judge keypoint_rcnn)",
     ),
 )  # fmt: skip
 

@@ -60,6 +60,14 @@ class Subject:
     skeleton: Skeleton
     size_px: tuple[int, int]
 
+    def seen(self) -> np.ndarray:
+        """The picture, (H, W, 3) uint8, of the size that joints and box refer to; ValueError for none or another."""
+        image = self.image
+        if image is None or image.shape != (*self.size_px, 3) or image.dtype != np.uint8:
+            found = None if image is None else (image.shape, image.dtype)
+            raise ValueError(f"expected an image of {tuple(self.size_px)}, (H, W, 3) uint8, got {found}")
+        return image
+
 
 class Segmenter(ABC):
     """Gives a picture's person a mask.

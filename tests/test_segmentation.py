@@ -13,9 +13,10 @@ from conftest import fetched_or_skipped
 
 from harness import neural_masks, segmentation
 from harness.assets import ASSETS
+from harness.blazepose import Region, quarter_turns
 from harness.body_mask import mask_of_joints, named_points
 from harness.errors import UserError
-from harness.neural_masks import Region, choose, quarter_turns
+from harness.neural_masks import choose
 from harness.segmenter import Subject
 from harness.weights import WeightStore
 from methods.encoding import keypoint_mask
