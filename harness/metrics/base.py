@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from harness.metrics.judges import JUDGES, JudgeCard
+
 Topic = Literal["quality", "pose", "identity", "background", "sets"]
 Need = Literal["mask", "box", "reference", "joints"]
 
@@ -130,30 +132,9 @@ EXTRACTORS = {
 
 
 @dataclass(frozen=True)
-class JudgeInfo:
-    """A network that finds a person's joints, and so judges a pose.
-
-    asset: in the weight store. suffix: of the metrics' keys, empty for the one that every protocol's pose metrics use.
-    """
-
-    name: str
-    title: str
-    asset: str
-    suffix: str = ""
-
-
-JUDGES = {
-    info.name: info
-    for info in (
-        JudgeInfo("blazepose", "BlazePose", "blazepose"),
-        JudgeInfo("keypoint_rcnn", "keypoint R-CNN", "keypoint_rcnn", "_keypoint_rcnn"),
-    )
-}
-
-
-@dataclass(frozen=True)
 class IdentityInfo:
-    """A network whose features tell how alike two person crops look. asset, suffix: as a judge's."""
+    """A network whose features tell how alike two person crops look. asset: in the weight store. suffix: of the
+    metrics' keys, empty for the one of every protocol."""
 
     name: str
     title: str
@@ -168,6 +149,15 @@ IDENTITIES = {
         IdentityInfo("dinov2-vits14", "DINOv2 ViT-S/14", "dinov2_vits14", "_dinov2"),
     )
 }
+
+MAIN_JUDGE = "blazepose"
+"""The judge whose metrics have the plain keys; its weights come from PyPI."""
+
+
+def judge_suffix(name: str) -> str:
+    """What the keys of a judge's metrics end in."""
+    return "" if name == MAIN_JUDGE else f"_{name}"
+
 
 _SHARE, _COSINE = (0.0, 1.0), (-1.0, 1.0)
 
@@ -219,23 +209,21 @@ def _of_identity(identity: IdentityInfo) -> Iterator[MetricInfo]:
         )  # fmt: skip
 
 
-def _of_pose(judge: JudgeInfo) -> Iterator[MetricInfo]:
-    def metric(
-        stem: str, label: str, unit: str, decimals: int, most: float | None, definition: str, ranked: bool
-    ) -> MetricInfo:
-        label += f" ({judge.title})" if judge.suffix else ""
-        definition += f"; judge: {judge.title}"
+def _of_pose(judge: JudgeCard) -> Iterator[MetricInfo]:
+    suffix, named = judge_suffix(judge.name), "" if judge.name == MAIN_JUDGE else f" ({judge.name})"
+
+    def metric(stem: str, label: str, decimals: int, most: float | None, definition: str, ranked: bool) -> MetricInfo:
         return MetricInfo(
-            stem + judge.suffix, label, True, unit, (0.0, most), "pair", decimals, definition, "pose", (),
-            ("box", "joints"), (judge.asset,), ranked,
+            stem + suffix, label + named, True, "", (0.0, most), "pair", decimals,
+            f"{definition}; judge: {judge.title}", "pose", (), ("box", "joints"), judge.assets, ranked,
         )  # fmt: skip
 
-    yield metric("pck_01", "PCK@0.1", "", 3, 1.0, "share of joints within 0.1 of the box's longer side", True)
-    yield metric("pck_02", "PCK@0.2", "", 3, 1.0, "share of joints within 0.2 of the box's longer side", True)
-    yield metric("pckh", "PCKh@0.5", "", 3, 1.0, "share of joints within half a head's size", True)
-    yield metric("oks", "OKS", "", 3, 1.0, "mean object keypoint similarity, COCO's sigmas", True)
-    yield metric("pose_score", "person score", "", 3, 1.0, "how sure the judge is of a person", True)
-    yield metric("pose_joints", "joints judged", "", 1, None, "joints that count, a pair", False)
+    yield metric("pck_01", "PCK@0.1", 3, 1.0, "share of joints within 0.1 of the box's longer side", True)
+    yield metric("pck_02", "PCK@0.2", 3, 1.0, "share of joints within 0.2 of the box's longer side", True)
+    yield metric("pckh", "PCKh@0.5", 3, 1.0, "share of joints within half the way from head to neck", True)
+    yield metric("oks", "OKS", 3, 1.0, "mean object keypoint similarity, COCO's sigmas", True)
+    yield metric("pose_score", "person score", 3, 1.0, "how sure the judge is of a person", True)
+    yield metric("pose_joints", "joints judged", 1, None, "joints that count, a pair; the others are excluded", False)
 
 
 def _set_metrics(extractor: ExtractorInfo) -> Iterator[MetricInfo]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.errors import UserError
-from harness.metrics.base import IDENTITIES, JUDGES, METRICS
+from harness.metrics import judges
+from harness.metrics.base import IDENTITIES, METRICS, judge_suffix
 from harness.metrics.identity import Identity, cosine
-from harness.metrics.judges import Judge, build_judge
 from harness.metrics.lpips import Lpips
 from harness.metrics.masked_ssim import boxed_masked_ssim, masked_ssim
 from harness.metrics.protocol import LpipsConstants, Protocol
@@ -18,10 +18,17 @@ from harness.metrics.psnr import psnr
 from harness.metrics.regions import mean_outside, mean_over_box, mean_over_mask
 from harness.metrics.sample import Sample, prepared
 from harness.metrics.ssim import ssim
+from harness.segmenter import Subject
 from harness.weights import WeightStore
 from mrnet.skeletons import Skeleton
 
 _KEYPOINT = "keypoint"
+
+_POSE = {
+    "pck_01": "pck_01", "pck_02": "pck_02", "pckh": "pckh", "oks": "oks",
+    "pose_score": "score", "pose_joints": "joints",
+}  # fmt: skip
+"""Fields of `PoseScores` by the stem of their keys."""
 
 Values = dict[str, float]
 """Values by metric key; NaN where a metric does not apply to the pair."""
@@ -51,10 +58,11 @@ class PairScorer:
             for info in IDENTITIES.values()
             if self._wants({f"id_target{info.suffix}", f"id_reference{info.suffix}"})
         }
+        asked = {METRICS[key].assets for key in self.keys if METRICS[key].topic == "pose"}
         self._judges = {
-            info.suffix: build_judge(info.name, weights)
-            for info in JUDGES.values()
-            if any(METRICS[key].assets == (info.asset,) and METRICS[key].topic == "pose" for key in self.keys)
+            judge_suffix(card.name): judges.build(card.name, weights, device)
+            for card in judges.JUDGES.values()
+            if card.assets in asked
         }
 
     def __call__(self, sample: Sample) -> Values:
@@ -151,13 +159,10 @@ class PairScorer:
     def _of_pose(self, sample: Sample) -> Values:
         values: Values = {}
         for suffix, judge in self._judges.items():
-            found = _judged(judge, sample, self.skeleton)
-            values |= {f"{key}{suffix}": value for key, value in found.items()}
+            joints, box = sample.needed("joints"), sample.needed("box")
+            found = judge.scores(Subject(sample.generated, joints, box, self.skeleton, sample.target.shape[:2]))
+            values |= {f"{stem}{suffix}": getattr(found, name) for stem, name in _POSE.items()}
         return values
-
-
-def _judged(judge: Judge, sample: Sample, skeleton: Skeleton) -> Values:
-    raise NotImplementedError
 
 
 def _check_images(sample: Sample) -> None:
