@@ -58,8 +58,8 @@ def test_pck_counts_joints_within_a_share_of_the_boxs_longer_side():
         moved[index, 0] += distance
     scores = scores_of(moved, body)
     assert scores.pck_01 == pytest.approx((17 - 3) / 17) and scores.pck_02 == pytest.approx((17 - 1) / 17)
-    wide = scores_of(moved, body, box=np.array([0, 0, 99.9, 40]))
-    assert wide.pck_01 == pytest.approx((17 - 4) / 17), "the longer side, be it the width"
+    wide = scores_of(moved, body, box=np.array([0, 0, 100.5, 40]))
+    assert wide.pck_01 == pytest.approx((17 - 2) / 17), "the longer side, be it the width"
 
 
 def test_pckh_counts_joints_within_half_the_distance_from_head_to_neck():
