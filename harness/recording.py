@@ -14,7 +14,7 @@ from harness.errors import CellFailed
 from harness.metrics.base import SetValue
 from harness.records import UNVERIFIED, Budget, Imported, MetricValue, PartRecord, Record
 from harness.specs import CellSpec, TrainingSpec, read_spec
-from harness.stats import bootstrap_mean
+from harness.stats import group_interval
 from mrnet import files
 
 if TYPE_CHECKING:
@@ -88,16 +88,16 @@ def tuning_trials(results: store.Store, model: Path) -> int:
 
 
 def metric_values(pairs: pandas.DataFrame, sets: Mapping[str, SetValue]) -> dict[str, MetricValue]:
-    """Every metric over a set: mean and interval of each pair metric's column, then the set metrics.
+    """Every metric over a set: mean and interval over groups of each pair metric's column, then the set metrics.
 
     Pairs a metric does not apply to are left out of its `n`.
     """
     values = {}
     for key in pairs.columns.drop(["pair", "group"]):
-        column = pairs[key].dropna().to_numpy(dtype=np.float64)
-        if len(column):
-            interval = bootstrap_mean(column)
-            values[key] = MetricValue(mean=interval.mean, low=interval.low, high=interval.high, n=len(column))
+        there = pairs[pairs[key].notna()]
+        if len(there):
+            interval = group_interval(there[key].to_numpy(dtype=np.float64), there["group"].to_numpy(dtype=str))
+            values[key] = MetricValue(**interval._asdict(), n=len(there))
     for key, value in sets.items():
         values[key] = MetricValue(mean=value.value, std=value.std, n=value.n, small=value.marked_small)
     return values

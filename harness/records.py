@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.errors import UserError
 from mrnet import files
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 UNVERIFIED = "unverified images"
 """The origin of images that others made: nothing says with what, or that no target was looked at."""
@@ -29,9 +29,14 @@ class MetricValue(_Plain):
 
     mean: float = Field(description="mean over pairs (pair metrics), or the set's value (set metrics)")
     low: float | None = Field(
-        None, description="lower end of the 95 % bootstrap interval over pairs; descriptive: pairs are not independent"
+        None,
+        description="lower end of the 95 % bootstrap interval over groups (videos or persons), drawn whole; "
+        "null with fewer than ten groups, and for set metrics",
     )
     high: float | None = Field(None, description="upper end of the same interval")
+    groups: int | None = Field(
+        None, description="groups of the pairs the value is made of, which the interval is over; null for set metrics"
+    )
     std: float | None = Field(None, description="spread over subsets or parts, for set metrics that have one")
     n: int = Field(description="pairs (pair metrics) or images (set metrics) the value is made of")
     small: bool = Field(False, description="a distance between sets too small for it: marked, never bold")
@@ -193,7 +198,8 @@ def read_record(path: Path) -> Record:
         if version != SCHEMA_VERSION:
             raise UserError(
                 f"{path} has schema {version}; this version of bench reads schema {SCHEMA_VERSION}. "
-                "Remove the file and run the same `bench run` again: images are kept, scores are made anew"
+                "Remove the record-*.json files of that results folder's cells and give the commands that made them "
+                "(`bench run`, `bench import`) again: models and images are kept, and so are scores that still hold"
             )
         return Record.model_validate(data)
     except (json.JSONDecodeError, AttributeError, ValidationError, UnicodeDecodeError) as error:

@@ -16,7 +16,7 @@ from small_run import PROTOCOL, arguments, bench
 
 from harness.datasets.synthetic import CLIPS
 from harness.images import read_image
-from harness.records import read_record
+from harness.records import SCHEMA_VERSION, read_record
 from harness.store import DONE, FAILURE, Store
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +102,7 @@ def test_the_record_says_what_the_row_was_made_of(first):
     assert found.dtype in ("bf16", "fp32")
     assert found.preset == "tests" and found.seed == 0 and found.ranked
     assert set(found.by_group) == set(CLIPS)
-    assert found.metrics["psnr"].low <= found.metrics["psnr"].mean <= found.metrics["psnr"].high
+    assert found.metrics["psnr"].groups == len(CLIPS) and found.metrics["psnr"].low is None
     scores = Store(folder / "results").scores(cell(folder, "tiny") / "record-pairs-only.json")
     assert np.isclose(scores["psnr"].mean(), found.metrics["psnr"].mean)
     control = record(folder, "copy")
@@ -129,6 +129,21 @@ def test_a_changed_protocol_scores_again_without_a_new_image(first, tmp_path):
     assert record(folder, "target").metrics["psnr"].mean == 60
     assert record(folder, "copy").protocol_hash != old.protocol_hash
     assert images.items() <= times(folder).items()
+
+
+def test_records_of_an_older_schema_are_refused_and_the_advice_given_works(first, tmp_path):
+    folder = copied(first, tmp_path)
+    records = list(folder.glob("results/cells/*/*/record-*.json"))
+    for path in records:
+        path.write_text(path.read_text().replace(f'"schema": {SCHEMA_VERSION}', '"schema": 1'))
+    kept = {path: stamp for path, stamp in times(folder).items() if path.parent.name in ("images", "scores")}
+    refused = bench(folder, CONTROLS)
+    assert refused.exit_code == 2 and "Remove the record-*.json files" in " ".join(refused.output.split())
+    for path in records:
+        path.unlink()
+    assert bench(folder, CONTROLS).exit_code == 0
+    assert record(folder, "copy").schema_version == SCHEMA_VERSION
+    assert kept.items() <= times(folder).items()
 
 
 def test_what_was_lost_is_made_again_and_nothing_else(first, tmp_path):

@@ -67,6 +67,7 @@ def _table(record: FolderRecord) -> str:
     from tabulate import tabulate
 
     from harness.metrics.base import METRICS
+    from harness.stats import MIN_GROUPS
 
     rows, small = [], False
     for key, value in record.metrics.items():
@@ -88,6 +89,9 @@ def _table(record: FolderRecord) -> str:
                  colalign=("left", "right", "left", "right")),
         *(f"{METRICS[key].label}: {reason}" for key, reason in record.skipped.items()),
     ]  # fmt: skip
+    groups = {value.groups for value in record.metrics.values() if value.groups is not None and value.low is None}
+    if groups:
+        lines.append(f"no interval: groups of pairs (subfolders): {min(groups)}; {MIN_GROUPS} are needed")
     if small:
         lines.append("† a distance between sets of fewer than 2,048 images: not to be compared across set sizes")
     return "\n".join(lines)

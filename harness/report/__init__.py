@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from harness.report.select import Comparison
+    from harness.report.select import Comparison, Entry
     from harness.report.table import Table
     from harness.store import Store
 
@@ -76,13 +76,19 @@ def write_all(
         pairs=pairs,
         fingerprint=fingerprint,
     )
-    return [_write_one(store_root, out, comparison, formats, rows, seed) for comparison in chosen]
+    return [_write_one(store_root, out, comparison, entries, formats, rows, seed) for comparison in chosen]
 
 
 def _write_one(
-    store_root: Path, out: Path | None, comparison: Comparison, formats: Sequence[str], rows: int, seed: int
+    store_root: Path,
+    out: Path | None,
+    comparison: Comparison,
+    entries: Sequence[Entry],
+    formats: Sequence[str],
+    rows: int,
+    seed: int,
 ) -> ReportPaths:
-    from harness.report import csv_file, footer, markdown
+    from harness.report import certainty, csv_file, footer, markdown, pair_scores
     from harness.report.build import group_table, main_table
     from harness.store import Store
     from mrnet import files
@@ -92,15 +98,20 @@ def _write_one(
             raise unknown("format", name, FORMATS)
     store = Store(store_root)
     out = store.root / REPORT_FOLDER if out is None else Path(out)
-    main, by_group = main_table(comparison, footer.lines(comparison)), group_table(comparison)
+    scores = pair_scores.read(store, comparison)
+    contests = certainty.contests(scores)
+    under = (*footer.lines(comparison), *certainty.unread_line(scores))
+    main, by_group = certainty.marked(main_table(comparison, under), contests), group_table(comparison)
+    found = (certainty.certainty_table(comparison, contests, entries), certainty.gain_table(comparison, scores))
+    sure = tuple(table for table in found if table)
     grid = out / f"{comparison.stem}.png"
     caption = _write_grid(store, comparison, grid, rows, seed)
     paths = {name: out / f"{comparison.stem}.{ending}" for name, ending in (("markdown", "md"), ("csv", "csv"))}
     if "markdown" in formats:
-        tables = [table for table in (main, by_group) if table]
+        tables = [table for table in (main, *sure, by_group) if table]
         files.write_text(paths["markdown"], markdown.document(tables, grid.name, " ".join(caption)))
     if "csv" in formats:
-        files.write_text(paths["csv"], csv_file.render(comparison, main, by_group))
+        files.write_text(paths["csv"], csv_file.render(comparison, main, by_group, sure))
     asked = {name: path if name in formats else None for name, path in paths.items()}
     return ReportPaths(asked["markdown"], asked["csv"], grid, main, by_group)
 

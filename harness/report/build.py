@@ -44,20 +44,25 @@ _SHOWN_APART = {
 MIN_RANKED = 2
 """With a single competitor there is nothing to rank."""
 
+MIN_RANGED = 2
+"""A single group has no range."""
+
 _UNKNOWN_DECIMALS = 3
 
 
 def main_table(comparison: Comparison, footer: Iterable[str] = ()) -> Table:
     """Every metric over all pairs."""
-    rows = _row_records(comparison)
+    rows = row_records(comparison)
     columns = _columns([record for records in rows for record in records])
-    body = tuple(_row(comparison, records, tuple(_metric(records, column) for column in columns)) for records in rows)
+    body = tuple(
+        table_row(comparison, records, tuple(_metric(records, column) for column in columns)) for records in rows
+    )
     return _finish(Table(str(comparison.name), columns, body, (), tuple(footer), is_plumbing(comparison)))
 
 
 def group_table(comparison: Comparison) -> Table | None:
     """M-SSIM and box-LPIPS by track; None where there are no tracks, or too many to read."""
-    rows = _row_records(comparison)
+    rows = row_records(comparison)
     groups = sorted({group for records in rows for record in records for group in record.by_group})
     if not groups or len(groups) > MAX_GROUPS:
         return None
@@ -66,7 +71,7 @@ def group_table(comparison: Comparison) -> Table | None:
     if not columns:
         return None
     body = tuple(
-        _row(comparison, records, tuple(_group_mean(records, column) for column in columns)) for records in rows
+        table_row(comparison, records, tuple(_group_mean(records, column) for column in columns)) for records in rows
     )
     return _finish(Table("By track", columns, body, plumbing=is_plumbing(comparison)))
 
@@ -101,7 +106,7 @@ def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:
     left_out = {id(record) for record in not_pictured(comparison)}
     folders = {id(entry.record): entry.folder / "images" for entry in comparison.entries}
     columns = []
-    for records in _row_records(comparison):
+    for records in row_records(comparison):
         first, group = records[0], row_group(records[0])
         if group is RowGroup.PRIVILEGED or id(first) in left_out:
             continue
@@ -123,7 +128,7 @@ def not_pictured(comparison: Comparison) -> tuple[Record, ...]:
     )
 
 
-def _row_records(comparison: Comparison) -> list[list[Record]]:
+def row_records(comparison: Comparison) -> list[list[Record]]:
     """Records of each row (its seeds), rows in table order."""
     rows: dict[tuple[object, ...], list[Record]] = defaultdict(list)
     for entry in comparison.entries:
@@ -165,11 +170,16 @@ def _metric(records: Sequence[Record], column: Column) -> Value | None:
             n=min(value.n for value in found),
             small=any(value.small for value in found),
         )
-    return _single(found[0])
+    (record,) = (record for record in records if column.key in record.metrics)
+    return _single(found[0], [means[column.key] for means in record.by_group.values() if column.key in means])
 
 
-def _single(value: MetricValue) -> Value:
-    return Value(value.mean, value.low, value.high, value.std, n=value.n, small=value.small)
+def _single(value: MetricValue, group_means: Sequence[float]) -> Value:
+    """A record's value; the range of its groups' means stands in for an interval that they are too few for."""
+    whole = Value(value.mean, value.low, value.high, value.std, n=value.n, small=value.small, groups=value.groups)
+    if value.groups is None or value.low is not None or len(group_means) < MIN_RANGED:
+        return whole
+    return replace(whole, group_low=min(group_means), group_high=max(group_means))
 
 
 def _group_mean(records: Sequence[Record], column: Column) -> Value | None:
@@ -185,7 +195,8 @@ def _spread(values: Sequence[float]) -> float | None:
     return statistics.stdev(values) if all(math.isfinite(value) for value in values) else None
 
 
-def _row(comparison: Comparison, records: Sequence[Record], values: tuple[Value | None, ...]) -> Row:
+def table_row(comparison: Comparison, records: Sequence[Record], values: tuple[Value | None, ...]) -> Row:
+    """A row of these values, named after its records."""
     first = records[0]
     return Row(
         group=row_group(first),
@@ -260,7 +271,15 @@ def _legend(table: Table) -> tuple[str, ...]:
             "`bench list methods` says what each is made of."
         )
     if any(value.low is not None for value in values):
-        lines.append("[low, high]: 95 % bootstrap interval over pairs, descriptive (pairs are not independent).")
+        lines.append("[low, high]: 95 % bootstrap interval over groups of pairs (videos or persons), drawn whole.")
+    few = sorted({value.groups for value in values if value.groups is not None and value.low is None})
+    if few:
+        lines.append(
+            f"(least…greatest): means of the groups of pairs (videos or persons); descriptive: {few[-1]} groups, "
+            "too few for an interval."
+            if few[-1] > 1
+            else "No interval; descriptive: 1 group of pairs (video or person)."
+        )
     if any(value.seeds_sd is not None for value in values):
         lines.append("±: standard deviation over the seeds.")
     if any(value.small for value in values):

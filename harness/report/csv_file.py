@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 from harness.report.select import Comparison
 from harness.report.table import PLUMBING, Row, Table, Value
 
 ALL_PAIRS = "all"
 SMALL_SET = "small_set"
-_PARTS = ("low", "high", "std", "seeds_sd")
+TIED_WITH_BEST = "tied_with_best"
+_PARTS = ("low", "high", "std", "seeds_sd", "group_low", "group_high")
 
 
-def render(comparison: Comparison, main: Table, groups: Table | None) -> str:
-    """The CSV text.
+def render(comparison: Comparison, main: Table, groups: Table | None, more: Sequence[Table] = ()) -> str:
+    """The CSV text; `more`: tables of other columns, whose rows are rows of the main table (certainty, gains).
 
     A number that is not there, and every number of a plumbing check, is an empty field; a column of intervals, spreads
     or marks that no row fills is left out.
@@ -32,10 +34,11 @@ def render(comparison: Comparison, main: Table, groups: Table | None) -> str:
         "samples": "" if comparison.samples is None else comparison.samples,
         "note": PLUMBING if main.plumbing else "",
     }
-    keys = [column.key for column in main.columns]
+    tables = (main, *more)
+    keys = [column.key for table in tables for column in table.columns]
     rows = []
     for row in main.rows:
-        values = {} if main.plumbing else dict(zip(keys, row.values, strict=True))
+        values = {} if main.plumbing else _values(tables, row)
         counts = {"scope": ALL_PAIRS, "n": row.n, "missing": row.missing}
         rows.append(counts | _row(row) | _numbers(values) | fixed)
     for row in groups.rows if groups else ():
@@ -47,7 +50,7 @@ def render(comparison: Comparison, main: Table, groups: Table | None) -> str:
     numbers = [
         field
         for key in keys
-        for field in (key, *(f"{key}_{part}" for part in (*_PARTS, SMALL_SET)))
+        for field in (key, *(f"{key}_{part}" for part in (*_PARTS, SMALL_SET, TIED_WITH_BEST)))
         if field in used or field == key
     ]
     file = io.StringIO()
@@ -56,6 +59,15 @@ def render(comparison: Comparison, main: Table, groups: Table | None) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()
+
+
+def _values(tables: Sequence[Table], row: Row) -> dict[str, Value | None]:
+    """The values of a row in every table that has it."""
+    same = [(table, other) for table in tables for other in table.rows if _row(other) == _row(row)]
+    pairs = (
+        (column, value) for table, other in same for column, value in zip(table.columns, other.values, strict=True)
+    )
+    return {column.key: value for column, value in pairs}
 
 
 def _row(row: Row) -> dict[str, object]:
@@ -76,4 +88,6 @@ def _numbers(values: dict[str, Value | None]) -> dict[str, object]:
         fields |= {f"{key}_{part}": repr(number) for part in _PARTS if (number := getattr(value, part)) is not None}
         if value.small:
             fields[f"{key}_{SMALL_SET}"] = "yes"
+        if value.tied:
+            fields[f"{key}_{TIED_WITH_BEST}"] = "yes"
     return fields

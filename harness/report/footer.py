@@ -14,7 +14,7 @@ from harness.segmenter import SEGMENTERS
 
 FOOTAGE = "footage"
 FOOTAGE_CAUTION = (
-    "A small set: two men, two scenes, one take each. Intervals over it are descriptive; it supports no general claim."
+    "A small set: two men, two scenes, one take each. Numbers over it are descriptive; it supports no general claim."
 )
 
 

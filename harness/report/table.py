@@ -9,6 +9,9 @@ from enum import Enum
 PLUMBING = "plumbing check: these numbers are not results"
 """Said of a preset too small for results (smoke)."""
 
+TIED = "≈"
+"""Mark of a value that is not distinguishable from the best of its column."""
+
 
 class RowGroup(Enum):
     """Parts of a table, in their order; the value is the heading."""
@@ -27,7 +30,7 @@ class Column:
     """A metric, or a metric of one track.
 
     higher_is_better: None where no direction is known. ranked: whether the best value may be marked.
-    headline: shown with its interval.
+    headline: shown with its interval, or the range of its groups.
     """
 
     key: str
@@ -49,9 +52,11 @@ class Column:
 class Value:
     """A number and how sure it is.
 
-    low, high: 95 % bootstrap interval over pairs. std: spread over subsets or parts, for set metrics.
+    low, high: 95 % bootstrap interval over groups. std: spread over subsets or parts, for set metrics.
     seeds_sd: standard deviation over seeds, given in place of the interval where there are several.
     small: a distance between sets too small for it. rank: 1 or 2 among the ranked rows, else None.
+    groups: groups of its pairs, None for set metrics. group_low, group_high: least and greatest mean of a group, given
+    where the groups are too few for an interval. tied: not distinguishable from the best of its column.
     """
 
     mean: float
@@ -62,6 +67,10 @@ class Value:
     n: int = 0
     small: bool = False
     rank: int | None = None
+    groups: int | None = None
+    group_low: float | None = None
+    group_high: float | None = None
+    tied: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,9 @@ def text(value: Value | None, column: Column, plumbing: bool = False) -> str:
         printed += f" ± {_number(value.seeds_sd, column.decimals)}"
     elif column.headline and value.low is not None and value.high is not None:
         printed += f" [{_number(value.low, column.decimals)}, {_number(value.high, column.decimals)}]"
-    return printed + (" †" if value.small else "")
+    elif column.headline and value.group_low is not None and value.group_high is not None:
+        printed += f" ({_number(value.group_low, column.decimals)}…{_number(value.group_high, column.decimals)})"
+    return printed + (f" {TIED}" if value.tied else "") + (" †" if value.small else "")
 
 
 def _number(value: float, decimals: int) -> str:
