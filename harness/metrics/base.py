@@ -8,7 +8,7 @@ from typing import Literal
 
 from harness.metrics.judges import JUDGES, JudgeCard
 
-Topic = Literal["quality", "pose", "identity", "background", "sets"]
+Topic = Literal["main", "pose", "identity", "further"]
 Need = Literal["mask", "box", "reference", "joints"]
 
 
@@ -165,37 +165,38 @@ _SHARE, _COSINE = (0.0, 1.0), (-1.0, 1.0)
 def _of_maps() -> Iterator[MetricInfo]:
     """Metrics of one SSIM map, of SSIM of masked images, and of one LPIPS pass."""
 
-    def ssim(key: str, label: str, definition: str, topic: Topic = "quality", *needs: Need) -> MetricInfo:
+    def ssim(key: str, label: str, definition: str, topic: Topic = "main", *needs: Need) -> MetricInfo:
         return MetricInfo(key, label, True, "", _COSINE, "pair", 3, definition, topic, ("ssim",), needs)
 
-    def lpips(key: str, label: str, definition: str, topic: Topic = "quality", *needs: Need) -> MetricInfo:
+    def lpips(key: str, label: str, definition: str, topic: Topic = "main", *needs: Need) -> MetricInfo:
         return MetricInfo(key, label, False, "", (0.0, None), "pair", 3, definition, topic, ("lpips",), needs)
 
     masked = ("ssim", "masked_ssim")
     yield ssim("ssim", "SSIM", "structural similarity, whole image")
-    yield ssim("m_ssim", "M-SSIM", "mean of the SSIM map over the target's mask", "quality", "mask")
-    yield ssim("box_ssim", "box-SSIM", "mean of the SSIM map over the target's box", "quality", "box")
-    yield ssim(
-        "bg_ssim", "bg-SSIM", "mean of the SSIM map outside both persons' boxes", "background", "box", "reference"
-    )
+    yield ssim("m_ssim", "M-SSIM", "mean of the SSIM map over the target's mask", "main", "mask")
+    yield ssim("box_ssim", "box-SSIM", "mean of the SSIM map over the target's box", "main", "box")
+    yield ssim("bg_ssim", "bg-SSIM", "mean of the SSIM map outside both persons' boxes", "identity", "box", "reference")
     yield replace(
-        ssim("m_ssim_script", "M-SSIM (script)", "SSIM of both images times the mask, whole frame", "quality", "mask"),
+        ssim("m_ssim_script", "M-SSIM (script)", "SSIM of both images times the mask, whole frame", "main", "mask"),
         sections=masked,
     )
     yield replace(
-        ssim("m_ssim_text", "M-SSIM (text)", "the same inside the target's box", "quality", "mask", "box"),
+        ssim("m_ssim_text", "M-SSIM (text)", "the same inside the target's box", "main", "mask", "box"),
         sections=masked,
     )
     yield lpips("lpips", "LPIPS", "LPIPS 0.1 (AlexNet), whole image")
-    yield lpips("m_lpips", "M-LPIPS", "mean of the LPIPS map over the target's mask", "quality", "mask")
-    yield lpips("box_lpips", "box-LPIPS", "mean of the LPIPS map over the target's box", "quality", "box")
+    yield lpips("m_lpips", "M-LPIPS", "mean of the LPIPS map over the target's mask", "further", "mask")
+    yield lpips("box_lpips", "box-LPIPS", "mean of the LPIPS map over the target's box", "main", "box")
     yield lpips(
-        "bg_lpips", "bg-LPIPS", "mean of the LPIPS map outside both persons' boxes", "background", "box", "reference"
+        "bg_lpips", "bg-LPIPS", "mean of the LPIPS map outside both persons' boxes", "identity", "box", "reference"
     )
-    yield replace(lpips("lpips_vgg", "LPIPS-VGG", "LPIPS 0.1 (VGG-16), whole image"), sections=("lpips_vgg",))
+    yield replace(
+        lpips("lpips_vgg", "LPIPS-VGG", "LPIPS 0.1 (VGG-16), whole image", "further"), sections=("lpips_vgg",)
+    )
     yield MetricInfo(
         "copy_rate", "copy rate", False, "", _SHARE, "pair", 3,
         "share of pairs closer in LPIPS to the reference than to the target", "identity", ("lpips",), ("reference",),
+        ranked=False,
     )  # fmt: skip
 
 
@@ -239,25 +240,26 @@ def _set_metrics(extractor: ExtractorInfo) -> Iterator[MetricInfo]:
 
     def metric(
         key: str, label: str, higher: bool, unit: str, span: tuple[float | None, float | None], decimals: int,
-        definition: str, ranked: bool = True,
+        definition: str, ranked: bool = True, topic: Topic = "main",
     ) -> MetricInfo:  # fmt: skip
-        return MetricInfo(key, label, higher, unit, span, "set", decimals, definition, "sets", ranked=ranked)
+        return MetricInfo(key, label, higher, unit, span, "set", decimals, definition, topic, ranked=ranked)
 
     yield metric(kernel, names["kernel"], False, "10⁻³", (None, None), 2, f"cubic kernel distance of {features}")
     yield metric(frechet, names["frechet"], False, "", (0.0, None), 2, f"Fréchet distance of {features}")
     words = f"inception score by {extractor.title}'s classes; reported, not ranked"
     yield metric(score, names["score"], True, "", (1.0, None), 2, words, False)
-    near = f"; {features}"
-    words = "share of generated images within reach of a target" + near
-    yield metric(precision, "precision", True, "", _SHARE, 3, words)
-    yield metric(recall, "recall", True, "", _SHARE, 3, "share of targets within reach of a generated image" + near)
+    for key, label, words in (
+        (precision, "precision", "share of generated images within reach of a target"),
+        (recall, "recall", "share of targets within reach of a generated image"),
+    ):
+        yield metric(key, label, True, "", _SHARE, 3, f"{words}; {features}", True, "further")
 
 
 METRICS = {
     info.key: info
     for info in (
         MetricInfo(
-            "psnr", "PSNR", True, "dB", (0.0, 100.0), "pair", 2, "peak signal-to-noise ratio, capped", "quality",
+            "psnr", "PSNR", True, "dB", (0.0, 100.0), "pair", 2, "peak signal-to-noise ratio, capped", "main",
             ("psnr",),
         ),
         *_of_maps(),

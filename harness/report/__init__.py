@@ -89,7 +89,7 @@ def _write_one(
     seed: int,
 ) -> ReportPaths:
     from harness.report import certainty, csv_file, footer, markdown, pair_scores
-    from harness.report.build import group_table, main_table
+    from harness.report.build import group_table, main_table, topic_tables
     from harness.store import Store
     from mrnet import files
 
@@ -103,15 +103,16 @@ def _write_one(
     under = (*footer.lines(comparison), *certainty.unread_line(scores))
     main, by_group = certainty.marked(main_table(comparison, under), contests), group_table(comparison)
     found = (certainty.certainty_table(comparison, contests, entries), certainty.gain_table(comparison, scores))
-    sure = tuple(table for table in found if table)
+    topics = tuple(certainty.marked(table, contests) for table in topic_tables(comparison))
+    more = (*topics, *(table for table in found if table))
     grid = out / f"{comparison.stem}.png"
     caption = _write_grid(store, comparison, grid, rows, seed)
     paths = {name: out / f"{comparison.stem}.{ending}" for name, ending in (("markdown", "md"), ("csv", "csv"))}
     if "markdown" in formats:
-        tables = [table for table in (main, *sure, by_group) if table]
+        tables = [table for table in (main, *more, by_group) if table]
         files.write_text(paths["markdown"], markdown.document(tables, grid.name, " ".join(caption)))
     if "csv" in formats:
-        files.write_text(paths["csv"], csv_file.render(comparison, main, by_group, sure))
+        files.write_text(paths["csv"], csv_file.render(comparison, main, by_group, more))
     asked = {name: path if name in formats else None for name, path in paths.items()}
     return ReportPaths(asked["markdown"], asked["csv"], grid, main, by_group)
 

@@ -15,15 +15,25 @@ from pathlib import Path
 
 from harness.controls import CONTROL_CARDS
 from harness.metrics.base import METRICS
+from harness.metrics.judges import JUDGES
 from harness.records import MetricValue, Record
 from harness.report.select import Comparison, identity
 from harness.report.table import PLUMBING, Column, Row, RowGroup, Table, Value
 
 LEADING = (
-    "m_ssim", "box_ssim", "box_lpips", "lpips", "ssim", "psnr",
+    "m_ssim", "m_ssim_script", "m_ssim_text", "box_ssim", "box_lpips", "lpips", "ssim", "psnr",
     "kd", "kid", "fd", "fid", "is", "inception_score",
+    "pck_01", "pck_02", "pckh", "oks", "pose_score", "pose_joints",
+    "id_target", "id_reference", "copy_rate", "bg_ssim", "bg_lpips",
 )  # fmt: skip
 """Order of the columns; a set metric of other features (`kd_efficientnet_lite0`) stands where its stem stands."""
+
+TOPICS = {
+    "pose": "Pose",
+    "identity": "Identity, copying and background",
+    "further": "Further metrics",
+}
+"""Titles of the tables of metrics that are not in the main one."""
 
 GROUP_METRICS = ("m_ssim", "box_lpips")
 PICTURED_CONTROLS = ("copy", "nearest", "mean")
@@ -51,13 +61,38 @@ _UNKNOWN_DECIMALS = 3
 
 
 def main_table(comparison: Comparison, footer: Iterable[str] = ()) -> Table:
-    """Every metric over all pairs."""
+    """The metrics of the topic `main`, and those that this version does not know, over all pairs."""
+    return _metrics_table(comparison, str(comparison.name), "main", tuple(footer))
+
+
+def topic_tables(comparison: Comparison) -> tuple[Table, ...]:
+    """The metrics of the other topics over all pairs, a table a topic that has any."""
+    found = (_metrics_table(comparison, title, topic) for topic, title in TOPICS.items())
+    return tuple(
+        replace(table, legend=(*table.legend, *_judges_in_their_own_cause(comparison, table)))
+        for table in found
+        if table.columns
+    )
+
+
+def _metrics_table(comparison: Comparison, title: str, topic: str, footer: tuple[str, ...] = ()) -> Table:
     rows = row_records(comparison)
-    columns = _columns([record for records in rows for record in records])
+    columns = _columns([record for records in rows for record in records], topic)
     body = tuple(
         table_row(comparison, records, tuple(_metric(records, column) for column in columns)) for records in rows
     )
-    return _finish(Table(str(comparison.name), columns, body, (), tuple(footer), is_plumbing(comparison)))
+    return _finish(Table(title, columns, body, (), footer, is_plumbing(comparison)))
+
+
+def _judges_in_their_own_cause(comparison: Comparison, table: Table) -> tuple[str, ...]:
+    """Says which judges of the table's metrics had a hand in the annotation of the dataset."""
+    dataset, keys = comparison.first.dataset, {column.key for column in table.columns}
+    return tuple(
+        f"The joints of {dataset} were annotated with the help of {card.name}, which judges here: what it finds on the "
+        "target is its ceiling, and not how well it knows poses."
+        for card in JUDGES.values()
+        if dataset in card.annotated and any(METRICS[key].assets == card.assets for key in keys if key in METRICS)
+    )
 
 
 def group_table(comparison: Comparison) -> Table | None:
@@ -137,12 +172,17 @@ def row_records(comparison: Comparison) -> list[list[Record]]:
     return sorted(rows.values(), key=lambda records: (order.index(row_group(records[0])), repr(identity(records[0]))))
 
 
-def _columns(records: Sequence[Record]) -> tuple[Column, ...]:
-    keys = sorted({key for record in records for key in record.metrics}, key=_position)
+def _columns(records: Sequence[Record], topic: str) -> tuple[Column, ...]:
+    present = {key for record in records for key in record.metrics}
+    keys = sorted((key for key in present if _topic(key) == topic), key=_position)
     columns = [_column(key) for key in keys]
     if columns:
         columns[0] = replace(columns[0], headline=True)
     return tuple(columns)
+
+
+def _topic(key: str) -> str:
+    return METRICS[key].topic if key in METRICS else "main"
 
 
 def _position(key: str) -> tuple[int, str]:
