@@ -6,6 +6,8 @@ import numpy as np
 from skimage import data
 from skimage.transform import resize
 
+from harness.metrics.features import describe
+
 SIZE_PX = 64
 
 
@@ -68,6 +70,12 @@ class Pairs:
 
     def box(self, index):
         return self.boxes[index]
+
+
+def described(images, extractor):
+    """(n, D) features and (n, classes) logits of the images, float32."""
+    found = [describe(image, extractor, "cpu") for image in images]
+    return tuple(np.stack(column) for column in zip(*found, strict=True))
 
 
 def _third(image):

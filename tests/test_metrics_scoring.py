@@ -1,14 +1,16 @@
 """Scoring: one row a pair, one image a target, no number that depends on the batch, errors that name the pair."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from natural_images import Pairs, crops, noisy
+from natural_images import Pairs, crops, described, noisy
 
 from harness.errors import UserError
 from harness.metrics import sets
-from harness.metrics.features import build_extractor, extract
+from harness.metrics.features import build_extractor, describe
 from harness.metrics.protocol import load_protocol
 from harness.metrics.scoring import score
 from harness.weights import WeightStore
@@ -48,17 +50,53 @@ def test_a_row_a_pair_and_every_metric(pairs, scores):
 def test_sets_hold_one_image_a_target_that_of_the_lowest_pair(pairs, scores, weights):
     network = build_extractor("efficientnet-lite0", weights.path("efficientnet_lite0"))
     kept = [0, 1, 2, 3, 4, 5, 6, 8, 9, 10]
-    sides = ([images[i] for i in kept] for images in (pairs.generated_images, pairs.targets))
-    expected = sets.set_values(*(extract(side, network, 4, "cpu") for side in sides), PROTOCOL.sets)
+    made, logits = described([pairs.generated_images[i] for i in kept], network)
+    real, _ = described([pairs.targets[i] for i in kept], network)
+    expected = sets.set_values(made, logits, real, PROTOCOL.sets)
     assert scores.sets == expected
     assert {value.n for value in scores.sets.values()} == {10}
     assert all(value.marked_small for value in scores.sets.values())
 
 
-def test_the_batch_size_changes_no_bit(pairs, scores, weights):
-    again = score(pairs, PROTOCOL, weights, batch_size=5, progress=False)
+@pytest.mark.parametrize("workers", [1, 5])
+def test_the_number_of_workers_changes_no_bit(pairs, scores, weights, workers):
+    again = score(pairs, PROTOCOL, weights, workers=workers, progress=False)
     pd.testing.assert_frame_equal(again.pairs, scores.pairs, check_exact=True)
     assert again.sets == scores.sets
+
+
+def test_of_two_pairs_with_one_target_the_lower_stands_even_if_the_higher_is_seen_first(weights):
+    target, (first, second) = crops(1)[0], noisy(np.stack([crops(1)[0]] * 2))
+    with sets.SetPass(PROTOCOL.sets, weights, "cpu", None) as set_pass:
+        later, earlier = set_pass.look(1, second, target), set_pass.look(0, first, target)
+        set_pass.add(earlier)
+        set_pass.add(later)
+        expected = describe(first, set_pass._network, "cpu").features
+        np.testing.assert_array_equal(set_pass._generated.read([0])[0, :1280], expected)
+        assert set_pass._generated.count == 1
+
+
+def test_images_of_two_sizes_are_refused(weights):
+    targets = [*crops(3), crops(1, 40)[0]]
+    mixed = Pairs.of(targets, targets).but(masks=[None] * 4, boxes=[None] * 4)
+    with pytest.raises(UserError, match="several sizes"):
+        score(mixed, PROTOCOL, weights, progress=False)
+
+
+def test_every_image_is_read_once(pairs, weights):
+    reads = Counter()
+
+    class Counting(Pairs):
+        def generated(self, index):
+            reads["generated", index] += 1
+            return super().generated(index)
+
+        def target(self, index):
+            reads["target", index] += 1
+            return super().target(index)
+
+    score(Counting(**vars(pairs)), PROTOCOL, weights, progress=False)
+    assert len(reads) == 24 and set(reads.values()) == {1}
 
 
 def test_a_pairs_values_do_not_depend_on_the_other_pairs(pairs, scores, weights):
@@ -71,19 +109,20 @@ def test_a_pairs_values_do_not_depend_on_the_other_pairs(pairs, scores, weights)
     pd.testing.assert_frame_equal(alone.pairs[list(PROTOCOL.pairs)], expected, check_exact=True)
 
 
-def test_targets_are_extracted_once_when_a_cache_is_given(pairs, scores, weights, tmp_path, monkeypatch):
-    counts = []
+def test_targets_are_described_once_when_a_cache_is_given(pairs, scores, weights, tmp_path, monkeypatch):
+    counts = Counter()
 
-    def counting(images, *rest):
-        result = extract(images, *rest)
-        counts.append(len(result))
-        return result
+    def counting(image, *rest):
+        counts[image.tobytes()] += 1
+        return describe(image, *rest)
 
-    monkeypatch.setattr(sets, "extract", counting)
+    monkeypatch.setattr(sets, "describe", counting)
     for _ in range(2):
-        found = score(pairs, PROTOCOL, weights, progress=False, feature_cache=tmp_path)
+        found = score(pairs, PROTOCOL, weights, workers=1, progress=False, feature_cache=tmp_path)
         assert found.sets == scores.sets
-    assert counts == [10, 10, 10]
+    assert [counts[target.tobytes()] for target in pairs.targets] == [1] * 12
+    assert [counts[image.tobytes()] for image in pairs.generated_images] == [2] * 7 + [0] + [2] * 3 + [0]
+    assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".rows"]
 
 
 def test_equal_images_are_perfect(weights):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from harness.progress import track
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.metrics.sets import Seen
     from harness.weights import WeightStore
 
 # what a pair must bring, beside its images, for a metric
@@ -68,44 +70,55 @@ def score(
     protocol: Protocol,
     weights: WeightStore,
     device: str = "cpu",
-    batch_size: int = 32,
+    workers: int | None = None,
     progress: bool = True,
     feature_cache: Path | None = None,
 ) -> Scores:
-    """All metrics of `protocol` for all pairs.
+    """All metrics of `protocol` for all pairs, each image read once.
 
-    batch_size: images held and moved to the device together when features are extracted; changes no number.
+    workers: pairs at once, each on a thread of its own; by default one a thread of torch, on a GPU one; no bit depends
+    on it. `items` is asked by several threads.
     feature_cache: folder in which the targets' features are kept from one call to the next.
     Raises UserError, before any work, for missing weights, no pairs or ids given twice; and, naming the pair, for
     images or masks of different sizes, too small images, or a mask or box that only some pairs have.
     """
     weights.require(protocol.assets())
     ids = _checked_ids(items)
-    if batch_size < 1:
-        raise UserError(f"a batch size of {batch_size} holds no image; give at least 1")
     skipped = _without_region(items, protocol)
 
     import pandas as pd
+    import torch
 
+    from harness.arithmetic import mapped_exactly
     from harness.metrics.pair_scorer import PairScorer
-    from harness.metrics.sets import SetScorer, UniqueTargets
+    from harness.metrics.sets import SetPass
 
+    if workers is None:
+        workers = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
     keys = [key for key in protocol.pairs if key not in skipped]
-    scorer, targets, rows = PairScorer(protocol, keys, weights, device), UniqueTargets(), []
-    indices = range(len(ids))
-    for index in track(indices, "Pair metrics") if progress else indices:
-        target = items.target(index)
-        try:
-            values = scorer(items.generated(index), target, items.mask(index), items.box(index))
-        except UserError as error:
-            raise UserError(f"pair {ids[index]}: {error}") from error
-        rows.append({"pair": ids[index], "group": items.group(index), **values})
-        targets.add(index, target)
-    sets: dict[str, SetValue] = {}
-    if protocol.sets is not None:
-        set_scorer = SetScorer(protocol.sets, weights, device, batch_size, progress, feature_cache)
-        sets, too_few = set_scorer(targets, items.generated, items.target)
-        skipped |= too_few
+    scorer, rows, sets = PairScorer(protocol, keys, weights, device), [], {}
+    with (
+        SetPass(protocol.sets, weights, device, feature_cache)
+        if protocol.sets is not None
+        else nullcontext() as set_pass
+    ):
+
+        def one(index: int) -> tuple[dict[str, float], Seen | None]:
+            generated, target = items.generated(index), items.target(index)
+            try:
+                values = scorer(generated, target, items.mask(index), items.box(index))
+                return values, set_pass.look(index, generated, target) if set_pass is not None else None
+            except UserError as error:
+                raise UserError(f"pair {ids[index]}: {error}") from error
+
+        done = mapped_exactly(one, range(len(ids)), workers)
+        for index, (values, seen) in enumerate(track(done, "Scoring", len(ids)) if progress else done):
+            rows.append({"pair": ids[index], "group": items.group(index), **values})
+            if set_pass is not None:
+                set_pass.add(seen)
+        if set_pass is not None:
+            sets, too_few = set_pass.values(workers)
+            skipped |= too_few
     pairs = pd.DataFrame(rows, columns=["pair", "group", *keys])
     nowhere = [key for key in keys if pairs[key].isna().all()]
     skipped |= {key: f"every {_NEEDS.get(key, 'value')} is empty" for key in nowhere}

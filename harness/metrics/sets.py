@@ -2,101 +2,144 @@
 
 Of the pairs that share a target the one with the lowest index stands (metrics.md §3.2, FID A), so that no target counts
 twice and both sides have the same n. Two targets are the same when their pixels are.
+
+`SetPass` gathers features while the pairs are scored, so that an image is read once for all metrics; they go to disk,
+so that memory does not grow with the number of pairs.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from harness.arithmetic import one_blas_thread
+from harness.arithmetic import mapped_exactly, one_blas_thread
+from harness.errors import UserError
 from harness.metrics import fid, kid
 from harness.metrics.base import SetValue
-from harness.metrics.feature_cache import cache_key, cached, image_hash
-from harness.metrics.features import Features, build_extractor, extract
+from harness.metrics.feature_cache import FeatureCache, cache_key, image_hash
+from harness.metrics.features import Features, build_extractor, describe
 from harness.metrics.inception_score import inception_score
 from harness.metrics.protocol import SetConstants
-from harness.progress import track
+from harness.metrics.rows import RowFile, Rows, StoredRows
 from harness.weights import WeightStore
 
-
-class UniqueTargets:
-    """The lowest index of each different target, in order, and the hashes of their images."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, int] = {}
-
-    def add(self, index: int, target: np.ndarray) -> None:
-        """Take note of pair `index`; indices must rise."""
-        self._first.setdefault(image_hash(target), index)
-
-    def __len__(self) -> int:
-        return len(self._first)
-
-    @property
-    def indices(self) -> list[int]:
-        return list(self._first.values())
-
-    @property
-    def hashes(self) -> list[str]:
-        return list(self._first)
+_PROBE_SIDE_PX = 32
 
 
 @dataclass(frozen=True)
-class SetScorer:
-    """Computes the set metrics of `constants` with its extractor, and with no other.
+class Seen:
+    """What is kept of a pair's images; the features are None where another pair's count, or where they are known."""
 
-    batch_size: images held and moved to the device together; changes no number.
-    feature_cache: folder in which the targets' features are kept, or None.
+    target_hash: bytes
+    shape: tuple[int, ...]
+    generated: Features | None
+    target: Features | None
+
+
+class SetPass:
+    """The set metrics of `constants`, with its extractor and with no other, from one pass over the pairs.
+
+    feature_cache: folder in which the targets' features are kept, or None. Leave the `with` block to remove files.
     """
 
-    constants: SetConstants
-    weights: WeightStore
-    device: str
-    batch_size: int
-    progress: bool
-    feature_cache: Path | None
+    def __init__(self, constants: SetConstants, weights: WeightStore, device: str, feature_cache: Path | None):
+        self.constants, self.device = constants, device
+        info = constants.extractor_info
+        self._network = build_extractor(info.name, weights.path(info.asset), device)
+        probe = describe(np.zeros((_PROBE_SIDE_PX, _PROBE_SIDE_PX, 3), np.uint8), self._network, device)
+        self._width, classes = len(probe.features), len(probe.logits)
+        if feature_cache is not None:
+            feature_cache.mkdir(parents=True, exist_ok=True)
+        self._folder = TemporaryDirectory(dir=feature_cache, prefix=".set.", suffix=".tmp")
+        work = Path(self._folder.name)
+        self._generated = RowFile(work / "generated", self._width + classes)
+        key = cache_key(info.name, weights.sha256(info.asset), device)
+        self._cache = FeatureCache((feature_cache or work) / key, self._width, work / "targets")
+        self._lowest: dict[bytes, int] = {}
+        self._lock = threading.Lock()
+        self._targets: dict[bytes, None] = {}
+        self._size: tuple[int, ...] | None = None
 
-    def __call__(
-        self, targets: UniqueTargets, generated: Callable[[int], np.ndarray], target: Callable[[int], np.ndarray]
-    ) -> tuple[dict[str, SetValue], dict[str, str]]:
-        """Values by key; and the metrics that are not defined for so few images, with the reason.
+    def __enter__(self) -> SetPass:
+        return self
 
-        generated, target: the image of a pair by its index, (H, W, 3) uint8.
+    def __exit__(self, *error: object) -> None:
+        self._folder.cleanup()
+
+    def look(self, index: int, generated: np.ndarray, target: np.ndarray) -> Seen:
+        """What pair `index` gives to the sets, on any thread and in any order; (H, W, 3) uint8 images.
+
+        Features are computed where no lower index has shown the same target so far; which pair stands is decided by
+        `add`, in order, so that a pair that was merely quicker does not count.
         """
-        skipped = too_few(self.constants, len(targets))
-        info = self.constants.extractor_info
-        if {info.kernel_key, info.frechet_key, info.score_key} <= set(skipped):
-            return {}, skipped
-        network = build_extractor(info.name, self.weights.path(info.asset), self.device)
+        key = image_hash(target)
+        with self._lock:
+            stands = index <= self._lowest.setdefault(key, index)
+            if stands:
+                self._lowest[key] = index
+        if not stands:
+            return Seen(key, target.shape, None, None)
+        known = key in self._cache
+        found = describe(generated, self._network, self.device)
+        return Seen(key, target.shape, found, None if known else describe(target, self._network, self.device))
 
-        def features(read: Callable[[int], np.ndarray], side: str) -> Features:
-            indices = targets.indices
-            steps = track(indices, f"{info.title}, {side}") if self.progress else indices
-            return extract((read(index) for index in steps), network, self.batch_size, self.device)
+    def add(self, seen: Seen) -> None:
+        """Take what a pair gave; pairs come in order of their indices. UserError for images of several sizes."""
+        self._size = self._size or seen.shape
+        if seen.shape != self._size:
+            raise UserError(f"images of several sizes in one set: {sorted([self._size, seen.shape])}")
+        if seen.target_hash in self._targets:
+            return
+        self._targets[seen.target_hash] = None
+        self._generated.append(np.concatenate(seen.generated))
+        if seen.target_hash not in self._cache:
+            self._cache.add(seen.target_hash, seen.target.features)
 
-        key = cache_key(targets.hashes, info.name, self.weights.sha256(info.asset), self.device)
-        reference = cached(self.feature_cache, key, lambda: features(target, "targets"))
-        return set_values(features(generated, "generated"), reference, self.constants), skipped
+    def values(self, workers: int) -> tuple[dict[str, SetValue], dict[str, str]]:
+        """Values by key; and the metrics that are not defined for so few images, with the reason."""
+        self._cache.keep()
+        made = StoredRows(tuple((self._generated, place) for place in range(self._generated.count)), 0, self._width)
+        logits = replace(made, start=self._width, stop=self._generated.width)
+        targets = StoredRows(tuple(self._cache.place(key) for key in self._targets), 0, self._width)
+        return set_values(made, logits, targets, self.constants, workers), too_few(self.constants, len(targets))
 
 
-def set_values(generated: Features, target: Features, constants: SetConstants) -> dict[str, SetValue]:
-    """The set metrics of two feature sets of one size, those that are defined for it."""
-    info, n = constants.extractor_info, len(generated)
+def set_values(
+    generated: Rows, logits: Rows, target: Rows, constants: SetConstants, workers: int = 1
+) -> dict[str, SetValue]:
+    """The set metrics of n images a side, those that are defined for n.
+
+    generated, target: features (n, D). logits: (n, classes) of the generated images. workers: parts of the work done at
+    once; changes no bit. Raises UserError as `rows.block`.
+    """
+    info, n = constants.extractor_info, generated.shape[0]
     small, skipped = n < constants.small_below, too_few(constants, n)
-    values: dict[str, SetValue] = {}
+    work: dict[str, list[Callable[[], object]]] = {}
+    if info.kernel_key not in skipped:
+        work[info.kernel_key] = kid.parts(generated, target, constants.kernel)
+    if info.frechet_key not in skipped:
+        work[info.frechet_key] = [partial(fid.frechet_distance, generated, target)]
+    if info.score_key not in skipped:
+        work[info.score_key] = [partial(inception_score, logits, constants.score)]
+    # the Fréchet distance is the longest that cannot be cut up: it begins first
+    order = sorted(work, key=lambda key: len(work[key]))
     with one_blas_thread():
-        if info.kernel_key not in skipped:
-            kernel = kid.kernel_distance(generated.features, target.features, constants.kernel)
-            values[info.kernel_key] = SetValue(*kernel, n, small)
-        if info.frechet_key not in skipped:
-            frechet = fid.frechet_distance(generated.features, target.features)
-            values[info.frechet_key] = SetValue(frechet, None, n, small)
-        if info.score_key not in skipped:
-            values[info.score_key] = SetValue(*inception_score(generated.logits, constants.score), n, small)
+        found = mapped_exactly(lambda part: part(), [part for key in order for part in work[key]], workers)
+        results = {key: [next(found) for _ in work[key]] for key in order}
+        found.close()
+    values: dict[str, SetValue] = {}
+    if info.kernel_key in work:
+        values[info.kernel_key] = SetValue(*kid.from_sums(results[info.kernel_key], constants.kernel), n, small)
+    if info.frechet_key in work:
+        values[info.frechet_key] = SetValue(results[info.frechet_key][0], None, n, small)
+    if info.score_key in work:
+        values[info.score_key] = SetValue(*results[info.score_key][0], n, small)
     return values
 
 
