@@ -7,17 +7,18 @@ there are. At these sizes it costs little: threads wait for each other longer th
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# images in a forward pass: part of the definition, not an option
-NETWORK_BATCH = 1
 _THREADS = 1
+# items a thread that may be done or waiting before their results are taken
+_AHEAD = 4
 
 
 @contextmanager
@@ -49,8 +50,9 @@ def exact_float32() -> Iterator[None]:
 def mapped_exactly(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
     """`work` of every item, in order, `workers` items at once, each as under `exact_float32` on a thread of its own.
 
-    Threads that each take an item do not wait for each other, and no item's bits depend on how many there are.
-    Abandoned or interrupted, it finishes what is begun and starts nothing more.
+    Threads that each take an item do not wait for each other, and no item's bits depend on how many there are. Work is
+    at most a few items a thread ahead of what was taken, so that results do not pile up; the error of the first item
+    that has one is raised. Abandoned or interrupted, it finishes what is begun and starts nothing more.
     """
     import torch
 
@@ -58,9 +60,15 @@ def mapped_exactly(work: Callable[[Item], Result], items: Sequence[Item], worker
         with torch.inference_mode():  # a thread's own setting
             return work(item)
 
+    begun: deque[Future[Result]] = deque()
     with exact_float32(), ThreadPoolExecutor(workers) as pool:
         try:
-            yield from pool.map(one, items)
+            for item in items:
+                if len(begun) == workers * _AHEAD:
+                    yield begun.popleft().result()
+                begun.append(pool.submit(one, item))
+            while begun:
+                yield begun.popleft().result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

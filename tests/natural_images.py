@@ -6,7 +6,9 @@ import numpy as np
 from skimage import data
 from skimage.transform import resize
 
+from harness.metrics.features import describe
 from harness.metrics.sample import Sample
+from mrnet.skeletons import PENN13
 
 SIZE_PX = 64
 
@@ -39,8 +41,10 @@ class Pairs:
     masks: list
     boxes: list
     ids: list
-    dataset = ""
-    skeleton = None
+    references: list | None = None
+    joints: list | None = None
+    dataset: str = ""
+    skeleton: object = None
 
     @classmethod
     def of(cls, generated, targets):
@@ -48,6 +52,19 @@ class Pairs:
         box = np.array([side / 4, 4, 3 * side / 4, side - 4], dtype=np.float32)
         ids = [f"clip_{index:04d}" for index in range(n)]
         return cls(list(generated), list(targets), [person_mask(side)] * n, [box] * n, ids)
+
+    @classmethod
+    def whole(cls, generated, targets, seed=1):
+        """With references and joints of Penn's skeleton inside the box."""
+        pairs, rng = cls.of(generated, targets), np.random.default_rng(seed)
+        low, high = pairs.boxes[0][:2], pairs.boxes[0][2:]
+        joints = [rng.uniform(low, high, (len(PENN13), 2)).astype(np.float32) for _ in targets]
+        references = list(crops(len(targets), len(targets[0]), seed))
+        return pairs.but(references=references, joints=joints, dataset="penn", skeleton=PENN13)
+
+    def only(self, indices):
+        columns = {name: value for name, value in vars(self).items() if isinstance(value, list)}
+        return self.but(**{name: [column[index] for index in indices] for name, column in columns.items()})
 
     def but(self, **changes):
         return replace(self, **changes)
@@ -63,11 +80,19 @@ class Pairs:
 
     @property
     def offers(self):
-        given = {"mask": self.masks, "box": self.boxes}
-        return frozenset(name for name, values in given.items() if any(value is not None for value in values))
+        given = {"mask": self.masks, "box": self.boxes, "reference": self.references, "joints": self.joints}
+        return frozenset(name for name, values in given.items() if any(value is not None for value in values or ()))
 
     def sample(self, index):
-        return Sample(self.generated_images[index], self.targets[index], self.masks[index], self.boxes[index])
+        parts = (self.generated_images, self.targets, self.masks, self.boxes)
+        optional = (self.references, self.references and self.boxes, self.joints)
+        return Sample(*(part[index] for part in parts), *(part and part[index] for part in optional))
+
+
+def described(images, extractor):
+    """(n, D) features and (n, classes) logits of the images, float32."""
+    found = [describe(image, extractor, "cpu") for image in images]
+    return tuple(np.stack(column) for column in zip(*found, strict=True))
 
 
 def _third(image):

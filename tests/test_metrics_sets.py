@@ -1,16 +1,19 @@
 """Set metrics against torch-fidelity's own comparison of two folders, with both extractors."""
 
+import numpy as np
 import pytest
 import torch
-from natural_images import crops, noisy
+from natural_images import crops, described, noisy
 from torch import nn
 from torch_fidelity import calculate_metrics
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from harness.errors import UserError
 from harness.images import write_png
-from harness.metrics.features import Features, build_extractor, extract
+from harness.metrics.features import build_extractor
 from harness.metrics.protocol import load_protocol
-from harness.metrics.sets import set_values, too_few
+from harness.metrics.rows import RowFile, StoredRows
+from harness.metrics.sets import SetRows, set_values, too_few
 
 
 class RandomInception(FeatureExtractorInceptionV3):
@@ -56,6 +59,7 @@ def by_torch_fidelity(folder, generated, target, extractor, weights_path, subset
         isc=True,
         fid=True,
         kid=True,
+        prc=True,
         kid_subset_size=subset_size,
         cuda=False,
         save_cpu_ram=True,
@@ -65,15 +69,22 @@ def by_torch_fidelity(folder, generated, target, extractor, weights_path, subset
     )
 
 
+def named(constants, generated, logits, target):
+    """The rows under the name of the protocol's one extractor."""
+    (info,) = constants.extractors
+    return {info.name: SetRows(generated, logits, target)}
+
+
 def agree(folder, protocol, weights_path, generated, target):
     constants = load_protocol(protocol).sets
-    info = constants.extractor_info
-    network = build_extractor(constants.extractor, weights_path)
-    features = (extract(images, network, batch_size=8, device="cpu") for images in (generated, target))
-    found = set_values(*features, constants)
-    expected = by_torch_fidelity(folder, generated, target, constants.extractor, weights_path, len(target) // 2)
-    assert set(found) == {info.kernel_key, info.frechet_key, info.score_key}
-    frechet, kernel, score = (found[key] for key in (info.frechet_key, info.kernel_key, info.score_key))
+    name = constants.frechet.extractor
+    network = build_extractor(name, weights_path)
+    (made, logits), (real, _) = (described(images, network) for images in (generated, target))
+    found = set_values(named(constants, made, logits, real), constants)
+    expected = by_torch_fidelity(folder, generated, target, name, weights_path, len(target) // 2)
+    assert tuple(found) == constants.metric_keys
+    kernel, frechet, score, precision, recall = found.values()
+    assert (precision.value, recall.value) == (expected["precision"], expected["recall"])
     # theirs sees eight images at a time, ours one: last bits of the features differ
     assert frechet.value == pytest.approx(expected["frechet_inception_distance"], rel=1e-4)
     assert kernel.value == pytest.approx(1000 * expected["kernel_inception_distance_mean"], rel=1e-4)
@@ -99,11 +110,8 @@ def test_more_noise_is_farther_and_the_same_images_are_at_distance_0(weights):
     constants = load_protocol("offline-v1").sets
     network = build_extractor("efficientnet-lite0", weights.path("efficientnet_lite0"))
     target = crops(20)
-    features = [
-        extract(images, network, batch_size=20, device="cpu")
-        for images in (target, noisy(target), noisy(target, 1, 70))
-    ]
-    values = [set_values(one, features[0], constants) for one in features]
+    found = [described(images, network) for images in (target, noisy(target), noisy(target, 1, 70))]
+    values = [set_values(named(constants, features, logits, found[0][0]), constants) for features, logits in found]
     kernel = [value["kd_efficientnet_lite0"].value for value in values]
     frechet = [value["fd_efficientnet_lite0"].value for value in values]
     assert kernel[0] < kernel[1] < kernel[2]
@@ -113,11 +121,12 @@ def test_more_noise_is_farther_and_the_same_images_are_at_distance_0(weights):
 
 def test_sets_under_2048_are_marked():
     constants = load_protocol("offline-v1").sets
-    generator = torch.Generator().manual_seed(0)
+    rng = np.random.default_rng(0)
 
     def marks(n):
-        generated, target = (Features(*torch.randn(2, n, 4, generator=generator)) for _ in range(2))
-        return {value.marked_small for value in set_values(generated, target, constants).values()}
+        generated, logits, target = rng.normal(size=(3, n, 4))
+        rows = named(constants, generated, logits, target)
+        return {value.marked_small for value in set_values(rows, constants).values()}
 
     assert marks(2047) == {True}
     assert marks(2048) == {False}
@@ -127,4 +136,27 @@ def test_what_is_not_defined_for_few_images_is_named():
     constants = load_protocol("offline-v1").sets
     assert too_few(constants, 10) == {}
     assert too_few(constants, 5) == {"is_efficientnet_lite0": "needs 10 different targets, has 5"}
-    assert set(too_few(constants, 1)) == {"kd_efficientnet_lite0", "fd_efficientnet_lite0", "is_efficientnet_lite0"}
+    assert set(too_few(constants, 1)) == set(constants.metric_keys)
+    assert too_few(load_protocol("mrnet-2020").sets, 49) == {"fid": "needs 50 pairs, has 49"}
+
+
+def test_neither_the_workers_nor_where_the_rows_lie_change_a_bit(tmp_path):
+    constants = load_protocol("offline-v1").sets
+    rng = np.random.default_rng(1)
+    generated, target = rng.normal(size=(2, 1500, 16)).astype(np.float32)
+    logits = rng.normal(size=(1500, 5)).astype(np.float32)
+    expected = set_values(named(constants, generated, logits, target), constants)
+    stored = []
+    for rows in (generated, logits, target):
+        file = RowFile(tmp_path / str(len(stored)), rows.shape[1])
+        stored.append(StoredRows(tuple((file, file.append(row)) for row in rows), 0, rows.shape[1]))
+    assert set_values(named(constants, *stored), constants, workers=3) == expected
+
+
+def test_features_that_are_not_finite_are_refused_by_every_set_metric():
+    constants = load_protocol("offline-v1").sets
+    good, bad = np.ones((20, 4)), np.ones((20, 4))
+    bad[7, 2] = np.nan
+    for sides in ((bad, good, good), (good, bad, good), (good, good, bad)):
+        with pytest.raises(UserError, match="image 7"):
+            set_values(named(constants, *sides), constants)

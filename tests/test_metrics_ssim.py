@@ -1,5 +1,7 @@
 """SSIM against scikit-image, and what M-SSIM and box-SSIM mean."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from natural_images import crops, noisy, person_mask
@@ -9,7 +11,7 @@ from skimage.metrics import structural_similarity
 from harness.errors import UserError
 from harness.metrics.protocol import load_protocol
 from harness.metrics.regions import box_slices, mean_over_box, mean_over_mask
-from harness.metrics.ssim import ssim
+from harness.metrics.ssim import ssim, ssim_in_range
 
 CONSTANTS = load_protocol("offline-v1").ssim
 
@@ -29,18 +31,58 @@ def by_the_formula(x, y):
     return luminance * (2 * covariance + c2) / (variance_x + variance_y + c2)
 
 
-def test_agrees_with_scikit_image():
-    for target, generated in zip(crops(6), crops(6, seed=1), strict=True):
-        expected = structural_similarity(
-            target,
-            generated,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            data_range=255,
-            channel_axis=2,
-        )
-        assert ssim(generated, target, CONSTANTS).value == pytest.approx(expected, abs=1e-6)
+def by_scikit_image(generated, target, data_range=255):
+    value, maps = structural_similarity(
+        target,
+        generated,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=data_range,
+        channel_axis=2,
+        full=True,
+    )
+    return value, maps.mean(axis=2)
+
+
+@pytest.mark.parametrize("size_px", [(64, 64), (11, 11), (11, 40), (99, 64), (37, 53)])
+@pytest.mark.parametrize("data_range", [255, 81.5])
+def test_value_and_map_are_scikit_images(size_px, data_range):
+    height, width = size_px
+    for target, generated in zip(crops(3, 99), crops(3, 99, seed=1), strict=True):
+        x, y = generated[:height, :width], target[:height, :width]
+        value, values = by_scikit_image(x, y, data_range)
+        found = ssim_in_range(x, y, CONSTANTS, data_range)
+        assert found.value == pytest.approx(value, abs=1e-9)
+        np.testing.assert_allclose(found.map, values, rtol=0, atol=1e-9)
+
+
+def test_flat_and_extreme_images_are_scikit_images_too():
+    flat = [np.full((20, 20, 3), value, np.uint8) for value in (0, 1, 128, 255)]
+    checks = (np.indices((20, 20)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    for x in (*flat, checks):
+        for y in (*flat, checks, 255 - checks):
+            value, values = by_scikit_image(x, y)
+            found = ssim(x, y, CONSTANTS)
+            assert found.value == pytest.approx(value, abs=1e-6)
+            np.testing.assert_allclose(found.map, values, rtol=0, atol=1e-6)
+
+
+def test_a_map_is_the_callers_own_and_threads_do_not_share_their_work():
+    images = list(zip(crops(16), crops(16, seed=1), strict=True))
+    alone = [ssim(x, y, CONSTANTS) for x, y in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda pair: ssim(*pair, CONSTANTS), images * 4))
+    for index, found in enumerate(together):
+        assert found.value == alone[index % 16].value
+        np.testing.assert_array_equal(found.map, alone[index % 16].map)
+
+
+@pytest.mark.parametrize("data_range", [0.0, -1.0, float("nan")])
+def test_a_range_of_nothing_is_refused_and_gives_no_nan(data_range):
+    flat = np.full((16, 16, 3), 7, np.uint8)
+    with pytest.raises(UserError, match="data range above 0"):
+        ssim_in_range(flat, flat, CONSTANTS, data_range)
 
 
 def test_the_map_is_full_size_symmetrically_padded_and_its_inner_mean_is_the_value():

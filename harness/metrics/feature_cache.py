@@ -1,41 +1,40 @@
-"""Features of image sets on disk, so that the targets of a test set are extracted once and not for each method.
+"""Features of targets on disk, so that those of a test set are extracted once and not for each method.
 
-The key is everything the numbers depend on: the pixels themselves (never a folder's name), the extractor, the SHA-256
-of its weights, the versions of the libraries that compute, and the device's kind.
+Found by content: the SHA-256 of the pixels themselves (never a file's or folder's name), in a folder named by all else
+the numbers depend on: the extractor, the SHA-256 of its weights, the versions of the libraries, the device's kind.
+
+A scoring that met new targets leaves one file of them: N rows of D float32, then N hashes of 32 bytes, then the SHA-256
+of those hashes. Files are whole or not there, and never changed, so that any number of processes may read and write.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import os
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save as serialize
 
 from harness.keys import digest
-from harness.metrics.features import Features
-from mrnet import files
+from harness.metrics.rows import RowFile
 
 _LIBRARIES = ("torch", "torch-fidelity", "efficientnet-lite-pytorch")
-_TENSORS = ("features", "logits")
+_HASH_BYTES = 32
+_FLOAT_BYTES = 4
 
 
-def image_hash(image: np.ndarray) -> str:
-    """SHA-256 of an image's shape, type and values, 64 hex digits."""
+def image_hash(image: np.ndarray) -> bytes:
+    """SHA-256 of an image's shape, type and values, 32 bytes."""
     head = f"{image.dtype.str} {image.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(image).tobytes()).hexdigest()
+    return hashlib.sha256(head + np.ascontiguousarray(image).tobytes()).digest()
 
 
-def cache_key(image_hashes: Iterable[str], extractor: str, weights_sha256: str, device: str) -> str:
-    """Key of the features of images, in order, by an extractor with given weights on a kind of device."""
+def cache_key(extractor: str, weights_sha256: str, device: str) -> str:
+    """Name of the folder of features by an extractor with given weights on a kind of device."""
     return digest(
         {
-            "images": list(image_hashes),
             "extractor": extractor,
             "weights": weights_sha256,
             "versions": {name: version(name) for name in _LIBRARIES},
@@ -44,31 +43,59 @@ def cache_key(image_hashes: Iterable[str], extractor: str, weights_sha256: str, 
     )
 
 
-def cached(folder: Path | None, key: str, compute: Callable[[], Features]) -> Features:
-    """The features kept in `folder` under `key`; made by `compute` and kept where they are not there yet.
+class FeatureCache:
+    """Features (D,) by image hash: those kept in `folder`, and new ones, which `keep` leaves there.
 
-    folder: None computes and keeps nothing. A damaged file is made anew.
+    folder: made where it is missing. width: D. temporary: file for new features, on the folder's disk and the caller's
+    to remove. A damaged file in the folder counts as not there.
     """
-    if folder is None:
-        return compute()
-    path = folder / f"{key}.safetensors"
-    kept = _read(path)
-    if kept is not None:
-        return kept
-    result = compute()
-    _write(path, result)
-    return result
+
+    def __init__(self, folder: Path, width: int, temporary: Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.width = folder, width
+        self._places: dict[bytes, tuple[RowFile, int]] = {}
+        for path in sorted(folder.glob("*.rows")):
+            hashes = _hashes(path, width)
+            file = RowFile(path, width, len(hashes))
+            self._places.update((key, (file, place)) for place, key in enumerate(hashes))
+        self._new, self._new_hashes = RowFile(temporary, width), []
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._places
+
+    def place(self, key: bytes) -> tuple[RowFile, int]:
+        """Where the features lie. KeyError for an unknown image."""
+        return self._places[key]
+
+    def add(self, key: bytes, features: np.ndarray) -> None:
+        """Features (D,) of a new image."""
+        self._places[key] = self._new, self._new.append(features)
+        self._new_hashes.append(key)
+
+    def keep(self) -> None:
+        """Leave the new features in the folder; their places stay right."""
+        if self._new_hashes:
+            hashes = b"".join(self._new_hashes)
+            checksum = hashlib.sha256(hashes)
+            with self._new.path.open("ab") as file:
+                file.write(hashes + checksum.digest())
+            path = self.folder / f"{checksum.hexdigest()}.rows"
+            os.replace(self._new.path, path)
+            self._new.path = path
 
 
-def _read(path: Path) -> Features | None:
-    if not path.is_file():
-        return None
+def _hashes(path: Path, width: int) -> list[bytes]:
+    """The hashes of a file's rows, in order; none where the file is damaged."""
     try:
-        tensors = load_file(path)
-    except SafetensorError:
-        return None
-    return Features(*(tensors[name] for name in _TENSORS)) if set(tensors) == set(_TENSORS) else None
-
-
-def _write(path: Path, result: Features) -> None:
-    files.write_bytes(path, serialize({name: getattr(result, name).contiguous() for name in _TENSORS}))
+        row_bytes = width * _FLOAT_BYTES
+        count, rest = divmod(path.stat().st_size - _HASH_BYTES, row_bytes + _HASH_BYTES)
+        if rest or count < 1:
+            return []
+        with path.open("rb") as file:
+            file.seek(count * row_bytes)
+            hashes, checksum = file.read(count * _HASH_BYTES), file.read()
+    except OSError:
+        return []
+    if hashlib.sha256(hashes).digest() != checksum:
+        return []
+    return [hashes[start : start + _HASH_BYTES] for start in range(0, len(hashes), _HASH_BYTES)]

@@ -1,6 +1,7 @@
-"""Feature extractors of the set metrics: EfficientNet-Lite0, made one of torch-fidelity's, and its own Inception-v3.
+"""Feature extractors of the set metrics: EfficientNet-Lite0, made one of torch-fidelity's, its own Inception-v3, and
+the two of `harness.metrics.inception`.
 
-Features are extracted once an image set and shared by all set metrics. Images enter as uint8 RGB at native size; the
+Features are extracted once an image and shared by all set metrics. Images enter as uint8 RGB at native size; the
 extractor resizes. Both sides of a distance are treated alike: an image that is not square is squeezed into the square.
 """
 
@@ -8,10 +9,8 @@ from __future__ import annotations
 
 import pickle
 import textwrap
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,9 +20,10 @@ from torch.nn import functional
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
-from harness.arithmetic import NETWORK_BATCH, exact_float32
+from harness.arithmetic import exact_float32
 from harness.errors import UserError, unknown
 from harness.metrics.base import EXTRACTORS, ExtractorInfo
+from harness.metrics.inception import InceptionBgr, InceptionTorchvision
 
 EFFICIENTNET_LITE0 = "efficientnet-lite0"
 
@@ -33,15 +33,11 @@ _UINT8_RANGE = 255.0
 _ERROR_CHARACTERS = 240
 
 
-@dataclass(frozen=True)
-class Features:
-    """What a set of N images is to an extractor: features (N, D) for distances, logits (N, classes) for the score."""
+class Features(NamedTuple):
+    """What an image is to an extractor: features (D,) for distances, logits (classes,) for the score, float32."""
 
-    features: Tensor
-    logits: Tensor
-
-    def __len__(self) -> int:
-        return len(self.features)
+    features: np.ndarray
+    logits: np.ndarray
 
 
 class EfficientNetLite0(FeatureExtractorBase):
@@ -92,10 +88,18 @@ class EfficientNetLite0(FeatureExtractorBase):
         return tuple(found[name] for name in self.features_list)
 
 
+_OURS = {
+    EFFICIENTNET_LITE0: EfficientNetLite0,
+    "inception-v3-bgr": InceptionBgr,
+    "inception-v3-torchvision": InceptionTorchvision,
+}
+
+
 def register_extractors() -> None:
-    """Make EfficientNet-Lite0 known to torch-fidelity; a second call does nothing."""
-    if EFFICIENTNET_LITE0 not in FEATURE_EXTRACTORS_REGISTRY:
-        register_feature_extractor(EFFICIENTNET_LITE0, EfficientNetLite0)
+    """Make our extractors known to torch-fidelity; a second call does nothing."""
+    for name, extractor in _OURS.items():
+        if name not in FEATURE_EXTRACTORS_REGISTRY:
+            register_feature_extractor(name, extractor)
 
 
 def build_extractor(name: str, weights_path: Path, device: str = "cpu") -> FeatureExtractorBase:
@@ -122,33 +126,20 @@ def build_extractor(name: str, weights_path: Path, device: str = "cpu") -> Featu
     return network.requires_grad_(False).eval().to(torch.device(device))
 
 
-def extract(images: Iterable[np.ndarray], extractor: FeatureExtractorBase, batch_size: int, device: str) -> Features:
-    """Features of (H, W, 3) uint8 images of one size, on the CPU, in their order.
+def describe(image: np.ndarray, extractor: FeatureExtractorBase, device: str) -> Features:
+    """What one (H, W, 3) uint8 image of any size is to an extractor, on the CPU.
 
-    batch_size: images read and moved to the device together; a matter of memory and speed that changes no bit, since
-    the network itself always sees NETWORK_BATCH of them. Raises UserError for images of several sizes.
+    The network sees the image alone, in full float32 on one thread, so that no bit depends on other images. Several
+    threads may ask one extractor at once. Raises UserError for numbers that are not finite.
     """
     info: ExtractorInfo = EXTRACTORS[extractor.get_name()]
-    parts: dict[str, list[Tensor]] = {info.feature_layer: [], info.score_layer: []}
     with exact_float32():
-        for chunk in _chunks(images, batch_size):
-            if len({image.shape for image in chunk}) > 1:
-                raise UserError(f"images of several sizes in one set: {sorted({image.shape for image in chunk})}")
-            pixels = torch.from_numpy(np.stack(chunk)).to(torch.device(device)).permute(0, 3, 1, 2).contiguous()
-            for few in pixels.split(NETWORK_BATCH):
-                found = extractor.convert_features_tuple_to_dict(extractor(few))
-                for layer, values in found.items():
-                    parts[layer].append(values.cpu())
-    if not parts[info.feature_layer]:
-        raise UserError(f"no image to extract {info.title} features from")
-    # copies made outside inference mode are ordinary tensors
-    return Features(*(torch.cat(parts[layer]).clone() for layer in (info.feature_layer, info.score_layer)))
-
-
-def _chunks(images: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
-    iterator = iter(images)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(torch.device(device)).permute(2, 0, 1)[None]
+        found = extractor.convert_features_tuple_to_dict(extractor(pixels.contiguous()))
+        features, logits = (found[layer][0].cpu().numpy() for layer in (info.feature_layer, info.score_layer))
+    if not (np.isfinite(features).all() and np.isfinite(logits).all()):
+        raise UserError(f"{info.title} gives NaN or infinity for the image. Its weights may be damaged: {info.asset}")
+    return Features(features, logits)
 
 
 def _short(error: Exception) -> str:

@@ -164,10 +164,15 @@ class SetConstants(Strict):
         )
 
     @property
+    def compared(self) -> tuple[_OfExtractor, ...]:
+        """The metrics for which both sides are looked at."""
+        return tuple(part for part in (self.kernel, self.frechet, self.precision_recall) if part is not None)
+
+    @property
     def extractors(self) -> tuple[ExtractorInfo, ...]:
         """The networks that are needed, each once."""
-        parts = (self.kernel, self.frechet, self.score, self.precision_recall)
-        return tuple(dict.fromkeys(part.info for part in parts if part is not None))
+        scored = () if self.score is None else (self.score,)
+        return tuple(dict.fromkeys(part.info for part in (*self.compared, *scored)))
 
 
 class Protocol(Strict):
@@ -215,10 +220,12 @@ class Protocol(Strict):
         """Keys of all metrics: pair metrics, then kernel distance, Fréchet distance, score, precision and recall."""
         return self.pair_keys + (self.sets.metric_keys if self.sets else ())
 
-    def assets(self) -> list[str]:
-        """Names of the pretrained weights without which nothing is scored."""
+    def assets(self, keys: Iterable[str] | None = None) -> list[str]:
+        """Names of the pretrained weights of the set metrics and of these pair metrics: by default of those that need
+        not depend on what is at hand, without which nothing is scored."""
         sets = [info.asset for info in self.sets.extractors] if self.sets else []
-        return list(dict.fromkeys([*(name for key in self.pairs for name in self.assets_of(key)), *sets]))
+        keys = self.pairs if keys is None else keys
+        return list(dict.fromkeys([*(name for key in keys for name in self.assets_of(key)), *sets]))
 
     def assets_of(self, key: str) -> tuple[str, ...]:
         """Names of the pretrained weights of a pair metric."""

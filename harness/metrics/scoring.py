@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.metrics.base import METRICS, SetValue
 from harness.metrics.protocol import Protocol
-from harness.metrics.sample import ScoringSet
+from harness.metrics.sample import ScoringSet, prepared
 from harness.progress import track
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.metrics.set_pass import Seen
     from harness.weights import WeightStore
 
 
@@ -37,44 +39,58 @@ def score(
     protocol: Protocol,
     weights: WeightStore,
     device: str = "cpu",
-    batch_size: int = 32,
+    workers: int | None = None,
     progress: bool = True,
     feature_cache: Path | None = None,
 ) -> Scores:
-    """All metrics of `protocol` for all pairs.
+    """All metrics of `protocol` for all pairs, each image read once.
 
-    batch_size: images held and moved to the device together when features are extracted; changes no number.
+    workers: pairs at once, each on a thread of its own; by default one a thread of torch, on a GPU one; no bit depends
+    on it. `items` is asked by several threads.
     feature_cache: folder in which the targets' features are kept from one call to the next.
     Raises UserError, before any work, for missing weights, no pairs or ids given twice; and, naming the pair, for
     images or masks of different sizes, too small images, or a mask or box that only some pairs have.
     """
-    weights.require(protocol.assets())
     ids = _checked_ids(items)
-    if batch_size < 1:
-        raise UserError(f"a batch size of {batch_size} holds no image; give at least 1")
     skipped = _not_offered(items, protocol) | _not_at_hand(protocol, weights)
+    keys = [key for key in protocol.pair_keys if key not in skipped]
+    weights.require(protocol.assets(keys))
 
     import pandas as pd
+    import torch
 
+    from harness.arithmetic import mapped_exactly
     from harness.metrics.pair_scorer import PairScorer
-    from harness.metrics.sets import SetScorer, UniqueTargets
+    from harness.metrics.set_pass import SetPass
 
-    keys = [key for key in protocol.pairs if key not in skipped]
-    scorer, targets, rows = PairScorer(protocol, keys, weights, device), UniqueTargets(), []
-    indices = range(len(ids))
-    for index in track(indices, "Pair metrics") if progress else indices:
-        target = items.target(index)
-        try:
-            values = scorer(items.generated(index), target, items.mask(index), items.box(index))
-        except UserError as error:
-            raise UserError(f"pair {ids[index]}: {error}") from error
-        rows.append({"pair": ids[index], "group": items.group(index), **values})
-        targets.add(index, target)
-    sets: dict[str, SetValue] = {}
-    if protocol.sets is not None:
-        set_scorer = SetScorer(protocol.sets, weights, device, batch_size, progress, feature_cache)
-        sets, too_few = set_scorer(targets, items.generated, items.target)
-        skipped |= too_few
+    if workers is None:
+        workers = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
+    scorer, rows, sets = PairScorer(protocol, keys, weights, items.dataset, items.skeleton, device), [], {}
+    with (
+        SetPass(protocol.sets, weights, device, feature_cache)
+        if protocol.sets is not None
+        else nullcontext() as set_pass
+    ):
+
+        def one(index: int) -> tuple[dict[str, float], Seen | None]:
+            sample = items.sample(index)
+            try:
+                values, seen = scorer(sample), None
+                if set_pass is not None:
+                    shown = prepared(sample, protocol.images, items.dataset)
+                    seen = set_pass.look(index, shown.generated, shown.target)
+                return values, seen
+            except UserError as error:
+                raise UserError(f"pair {ids[index]}: {error}") from error
+
+        done = mapped_exactly(one, range(len(ids)), workers)
+        for index, (values, seen) in enumerate(track(done, "Scoring", len(ids)) if progress else done):
+            rows.append({"pair": ids[index], "group": items.group(index), **values})
+            if set_pass is not None:
+                set_pass.add(index, seen)
+        if set_pass is not None:
+            sets, too_few = set_pass.values(ids, workers)
+            skipped |= too_few
     pairs = pd.DataFrame(rows, columns=["pair", "group", *keys])
     nowhere = [key for key in keys if pairs[key].isna().all()]
     skipped |= {key: f"{METRICS[key].label} applies to no pair" for key in nowhere}

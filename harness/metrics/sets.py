@@ -1,111 +1,108 @@
-"""Set metrics: as many generated images as there are different targets, one for each, against those targets.
-
-Of the pairs that share a target the one with the lowest index stands (metrics.md §3.2, FID A), so that no target counts
-twice and both sides have the same n. Two targets are the same when their pixels are.
-"""
+"""The set metrics of a protocol from the features of two image sets: those that are defined for so many images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from typing import Any
 
-import numpy as np
-
-from harness.arithmetic import one_blas_thread
+from harness.arithmetic import mapped_exactly, one_blas_thread
 from harness.metrics import fid, kid
 from harness.metrics.base import SetValue
-from harness.metrics.feature_cache import cache_key, cached, image_hash
-from harness.metrics.features import Features, build_extractor, extract
 from harness.metrics.inception_score import inception_score
+from harness.metrics.precision_recall import precision_recall
 from harness.metrics.protocol import SetConstants
-from harness.progress import track
-from harness.weights import WeightStore
-
-
-class UniqueTargets:
-    """The lowest index of each different target, in order, and the hashes of their images."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, int] = {}
-
-    def add(self, index: int, target: np.ndarray) -> None:
-        """Take note of pair `index`; indices must rise."""
-        self._first.setdefault(image_hash(target), index)
-
-    def __len__(self) -> int:
-        return len(self._first)
-
-    @property
-    def indices(self) -> list[int]:
-        return list(self._first.values())
-
-    @property
-    def hashes(self) -> list[str]:
-        return list(self._first)
+from harness.metrics.rows import Rows
 
 
 @dataclass(frozen=True)
-class SetScorer:
-    """Computes the set metrics of `constants` with its extractor, and with no other.
+class SetRows:
+    """What n images a side are to an extractor: features (n, D), and logits (n, classes) of the generated images.
 
-    batch_size: images held and moved to the device together; changes no number.
-    feature_cache: folder in which the targets' features are kept, or None.
+    target: None where no distance is asked of the extractor.
     """
 
-    constants: SetConstants
-    weights: WeightStore
-    device: str
-    batch_size: int
-    progress: bool
-    feature_cache: Path | None
-
-    def __call__(
-        self, targets: UniqueTargets, generated: Callable[[int], np.ndarray], target: Callable[[int], np.ndarray]
-    ) -> tuple[dict[str, SetValue], dict[str, str]]:
-        """Values by key; and the metrics that are not defined for so few images, with the reason.
-
-        generated, target: the image of a pair by its index, (H, W, 3) uint8.
-        """
-        skipped = too_few(self.constants, len(targets))
-        info = self.constants.extractor_info
-        if {info.kernel_key, info.frechet_key, info.score_key} <= set(skipped):
-            return {}, skipped
-        network = build_extractor(info.name, self.weights.path(info.asset), self.device)
-
-        def features(read: Callable[[int], np.ndarray], side: str) -> Features:
-            indices = targets.indices
-            steps = track(indices, f"{info.title}, {side}") if self.progress else indices
-            return extract((read(index) for index in steps), network, self.batch_size, self.device)
-
-        key = cache_key(targets.hashes, info.name, self.weights.sha256(info.asset), self.device)
-        reference = cached(self.feature_cache, key, lambda: features(target, "targets"))
-        return set_values(features(generated, "generated"), reference, self.constants), skipped
+    generated: Rows
+    logits: Rows
+    target: Rows | None
 
 
-def set_values(generated: Features, target: Features, constants: SetConstants) -> dict[str, SetValue]:
-    """The set metrics of two feature sets of one size, those that are defined for it."""
-    info, n = constants.extractor_info, len(generated)
-    small, skipped = n < constants.small_below, too_few(constants, n)
-    values: dict[str, SetValue] = {}
+@dataclass(frozen=True)
+class _Job:
+    """Metrics that are computed together. parts: the work, in any order; values: of what they gave, in their order."""
+
+    keys: tuple[str, ...]
+    n: int
+    parts: Sequence[Callable[[], Any]]
+    values: Callable[[list[Any]], Sequence[tuple[float, float | None]]]
+
+
+def set_values(rows: Mapping[str, SetRows], constants: SetConstants, workers: int = 1) -> dict[str, SetValue]:
+    """The set metrics that are defined for the sets' size, by key.
+
+    rows: by the extractor's name, of one n. workers: parts of the work done at once; changes no bit.
+    Raises UserError as `rows.block`.
+    """
+    skipped = too_few(constants, _count(rows))
+    jobs = [job for job in _jobs(rows, constants) if job.keys[0] not in skipped]
+    # what cannot be cut up takes longest: it begins first
+    order = sorted(jobs, key=lambda job: len(job.parts))
     with one_blas_thread():
-        if info.kernel_key not in skipped:
-            kernel = kid.kernel_distance(generated.features, target.features, constants.kernel)
-            values[info.kernel_key] = SetValue(*kernel, n, small)
-        if info.frechet_key not in skipped:
-            frechet = fid.frechet_distance(generated.features, target.features)
-            values[info.frechet_key] = SetValue(frechet, None, n, small)
-        if info.score_key not in skipped:
-            values[info.score_key] = SetValue(*inception_score(generated.logits, constants.score), n, small)
-    return values
+        found = mapped_exactly(lambda part: part(), [part for job in order for part in job.parts], workers)
+        results = {job.keys: [next(found) for _ in job.parts] for job in order}
+        found.close()
+    return {
+        key: SetValue(value, std, job.n, job.n < constants.small_below)
+        for job in jobs
+        for key, (value, std) in zip(job.keys, job.values(results[job.keys]), strict=True)
+    }
+
+
+def _jobs(rows: Mapping[str, SetRows], constants: SetConstants) -> Iterator[_Job]:
+    """In the order of the protocol's keys."""
+    n, kernel, frechet = _count(rows), constants.kernel, constants.frechet
+    score, reach = constants.score, constants.precision_recall
+    if kernel is not None:
+        sides = rows[kernel.extractor]
+        # cutting up the work draws the subsets, which need enough images
+        parts = kid.parts(sides.generated, sides.target, kernel) if n >= kid.MIN_IMAGES else ()
+        yield _Job(kernel.info.keys("kernel"), n, parts, lambda shares: [kid.from_sums(shares, kernel)])
+    if frechet is not None:
+        kept = n // frechet.whole_batches_of * frechet.whole_batches_of
+        sides = (_first(side, kept) for side in (rows[frechet.extractor].generated, rows[frechet.extractor].target))
+        yield _Job(
+            frechet.info.keys("frechet"), kept, [partial(fid.frechet_distance, *sides)], lambda found: [(*found, None)]
+        )
+    if score is not None:
+        work = partial(inception_score, rows[score.extractor].logits, score)
+        yield _Job(score.info.keys("score"), n, [work], list)
+    if reach is not None:
+        sides = rows[reach.extractor]
+        work = partial(precision_recall, sides.generated, sides.target, reach.neighbours)
+        yield _Job(reach.info.keys("precision_recall"), n, [work], lambda found: [(share, None) for share in found[0]])
 
 
 def too_few(constants: SetConstants, n: int) -> dict[str, str]:
-    """Set metrics that are not defined for n images, with the reason."""
-    info = constants.extractor_info
-    least = {
-        info.kernel_key: kid.MIN_IMAGES,
-        info.frechet_key: fid.MIN_IMAGES,
-        info.score_key: constants.score.splits,
-    }
-    return {key: f"needs {wanted} different targets, has {n}" for key, wanted in least.items() if n < wanted}
+    """Set metrics that are not defined for n images a side, with the reason."""
+    least = {}
+    if constants.kernel is not None:
+        least |= dict.fromkeys(constants.kernel.info.keys("kernel"), kid.MIN_IMAGES)
+    if constants.frechet is not None:
+        wanted = max(fid.MIN_IMAGES, constants.frechet.whole_batches_of)
+        least |= dict.fromkeys(constants.frechet.info.keys("frechet"), wanted)
+    if constants.score is not None:
+        least |= dict.fromkeys(constants.score.info.keys("score"), constants.score.splits)
+    if constants.precision_recall is not None:
+        reach = constants.precision_recall
+        least |= dict.fromkeys(reach.info.keys("precision_recall"), reach.neighbours + 1)
+    what = "different targets" if constants.population == "unique_targets" else "pairs"
+    return {key: f"needs {wanted} {what}, has {n}" for key, wanted in least.items() if n < wanted}
+
+
+def _count(rows: Mapping[str, SetRows]) -> int:
+    return next(iter(rows.values())).generated.shape[0]
+
+
+def _first(rows: Rows, count: int) -> Rows:
+    return rows if count == rows.shape[0] else rows.first(count)
