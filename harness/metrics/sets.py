@@ -54,9 +54,7 @@ class SetPass:
         self._network = build_extractor(info.name, weights.path(info.asset), device)
         probe = describe(np.zeros((_PROBE_SIDE_PX, _PROBE_SIDE_PX, 3), np.uint8), self._network, device)
         self._width, classes = len(probe.features), len(probe.logits)
-        if feature_cache is not None:
-            feature_cache.mkdir(parents=True, exist_ok=True)
-        self._folder = TemporaryDirectory(dir=feature_cache, prefix=".set.", suffix=".tmp")
+        self._folder = TemporaryDirectory(prefix="mrnet-bench-")
         work = Path(self._folder.name)
         self._generated = RowFile(work / "generated", self._width + classes)
         key = cache_key(info.name, weights.sha256(info.asset), device)
