@@ -1,4 +1,4 @@
-"""Kernel and Fréchet distance, inception score, precision and recall against torch-fidelity, on made-up features.
+"""Kernel and Fréchet distance, inception score, precision and recall against torch-fidelity, and by hand.
 
 torch-fidelity is given float64, so that only the way of computing differs.
 """
@@ -12,7 +12,8 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from harness.errors import UserError
-from harness.metrics import fid, kid, precision_recall, rows
+from harness.metrics import fid, kid, precision_recall
+from harness.metrics import inception_score as scores
 from harness.metrics.inception_score import inception_score
 from harness.metrics.protocol import load_protocol
 
@@ -32,8 +33,9 @@ def frechet_by_torch_fidelity(first, second):
 
 
 @pytest.mark.parametrize(("n", "m", "width"), [(300, 300, 24), (40, 40, 64), (40, 300, 64), (2, 2, 8), (64, 64, 64)])
-def test_frechet_is_torch_fidelitys_with_more_images_than_numbers_and_with_fewer(n, m, width):
+def test_frechet_is_torch_fidelitys_with_more_images_than_numbers_and_with_fewer(monkeypatch, n, m, width):
     """Theirs takes roots of eigenvalues that rounding moved off 0: half of the digits are left of each such root."""
+    monkeypatch.setattr(fid, "BLOCK_ROWS", 48)
     first, second = features(n, width), features(m, width, seed=1, shift=0.3)
     expected = frechet_by_torch_fidelity(first, second)
     assert fid.frechet_distance(first, second) == pytest.approx(expected, rel=1e-5)
@@ -49,6 +51,7 @@ def test_frechet_of_diagonal_gaussians_is_the_formula():
 
 def test_frechet_of_a_set_and_itself_is_0_and_never_below():
     for side in (features(300, 24), features(20, 64)):
+        side.flags.writeable = False  # features are looked at, not worked in
         assert 0 <= fid.frechet_distance(side, side) < 1e-9
 
 
@@ -95,7 +98,7 @@ def test_kernel_distance_is_torch_fidelitys_subset_by_subset(monkeypatch, n, m, 
 @pytest.mark.parametrize(("n", "splits"), [(100, 10), (103, 10), (10, 10), (57, 1)])
 @pytest.mark.parametrize("spread", [1.0, 40.0])
 def test_inception_score_is_torch_fidelitys(monkeypatch, n, splits, spread):
-    monkeypatch.setattr(rows, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(scores, "BLOCK_ROWS", 16)
     logits = np.random.default_rng(0).normal(0, spread, (n, 30)).astype(np.float32)
     expected = isc_features_to_metric(torch.from_numpy(logits), splits=splits, shuffle=True, rng_seed=2020)
     found = inception_score(logits, SETS.score.model_copy(update={"splits": splits}))
@@ -104,7 +107,7 @@ def test_inception_score_is_torch_fidelitys(monkeypatch, n, splits, spread):
 
 
 def test_a_class_of_probability_0_leaves_the_inception_score_defined():
-    """exp(-2000) is 0 in floating point, and 0 · log 0 counts as 0: two sure classes, half the images each, give 2."""
+    """exp(-2000) is 0 in floating point, and 0 · log 0 counts as 0: two sure classes, half of the images each: 2."""
     logits = np.zeros((8, 3))
     logits[:4, 0] = logits[4:, 1] = 2000
     assert inception_score(logits, SETS.score.model_copy(update={"splits": 1})).value == pytest.approx(2)
@@ -113,8 +116,7 @@ def test_a_class_of_probability_0_leaves_the_inception_score_defined():
 @pytest.mark.parametrize("neighbourhood", [1, 3])
 @pytest.mark.parametrize("save_cpu_ram", [False, True])
 def test_precision_and_recall_are_torch_fidelitys(monkeypatch, neighbourhood, save_cpu_ram):
-    for module in (precision_recall, rows):
-        monkeypatch.setattr(module, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(precision_recall, "BLOCK_ROWS", 64)
     generated, target = features(150, 12) * 0.8, features(210, 12, seed=1)
     expected = prc_features_to_metric(
         torch.from_numpy(generated),
@@ -131,11 +133,11 @@ def test_precision_and_recall_are_torch_fidelitys(monkeypatch, neighbourhood, sa
 
 
 def test_precision_and_recall_by_hand():
-    """Targets 0, 1, 2, 10 with balls to the nearest neighbour, of radii 1, 1, 1 and 8: the rims count, 2.5 too."""
-    target, generated = (np.array(places, float)[:, None] for places in ([0, 1, 2, 10], [-1.0, -1.5, 2.5, 18.5]))
+    """Balls to the nearest neighbour; of the targets 0, 1, 2, 10 they have radii 1, 1, 1 and 8. The rims count."""
+    target, generated = (np.array(places, float)[:, None] for places in ([0, 1, 2, 10], [-1.0, -1.5, 2.5, 3]))
     found = precision_recall.precision_recall(generated, target, neighbourhood=1)
-    # -1 on the rim of 0's ball, -1.5 outside, 2.5 inside, 18.5 outside; generated radii 0.5, 0.5, 3.5 and 16
-    assert found == (2 / 4, 3 / 4)
+    # -1.5 alone is in no target's ball; the generated balls reach 0.5 far and hold 2 alone
+    assert found == (3 / 4, 1 / 4)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ of those hashes. Files are whole or not there, and never changed, so that any nu
 from __future__ import annotations
 
 import hashlib
-import os
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import torch
 
 from harness.keys import digest
 from harness.metrics.rows import RowFile
+from mrnet import files
 
 _LIBRARIES = ("torch", "torch-fidelity", "efficientnet-lite-pytorch")
 _HASH_BYTES = 32
@@ -46,8 +47,8 @@ def cache_key(extractor: str, weights_sha256: str, device: str) -> str:
 class FeatureCache:
     """Features (D,) by image hash: those kept in `folder`, and new ones, which `keep` leaves there.
 
-    folder: made where it is missing. width: D. temporary: file for new features, on the folder's disk and the caller's
-    to remove. A damaged file in the folder counts as not there.
+    folder: made where it is missing. width: D. temporary: file for new features, the caller's to remove once none is
+    read any more. A damaged file in the folder counts as not there.
     """
 
     def __init__(self, folder: Path, width: int, temporary: Path):
@@ -73,15 +74,14 @@ class FeatureCache:
         self._new_hashes.append(key)
 
     def keep(self) -> None:
-        """Leave the new features in the folder; their places stay right."""
+        """Leave the new features in the folder, for those who come later."""
         if self._new_hashes:
             hashes = b"".join(self._new_hashes)
             checksum = hashlib.sha256(hashes)
-            with self._new.path.open("ab") as file:
-                file.write(hashes + checksum.digest())
-            path = self.folder / f"{checksum.hexdigest()}.rows"
-            os.replace(self._new.path, path)
-            self._new.path = path
+            with files.replacing(self.folder / f"{checksum.hexdigest()}.rows") as path:
+                shutil.copyfile(self._new.path, path)
+                with path.open("ab") as file:
+                    file.write(hashes + checksum.digest())
 
 
 def _hashes(path: Path, width: int) -> list[bytes]:

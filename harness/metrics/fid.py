@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.arithmetic import one_blas_thread
-from harness.metrics.rows import Rows, blocks, check_counts
+from harness.metrics.rows import BLOCK_ROWS, Rows, blocks, check_counts
 
 MIN_IMAGES = 2  # a covariance
 
@@ -36,17 +36,17 @@ def frechet_distance(generated: Rows, target: Rows) -> float:
 def fit(rows: Rows) -> Gaussian:
     """Mean and covariance of (N, D) rows, in two passes of blocks: at most about 3 D² numbers are held."""
     n, width = rows.shape
-    mean = sum(part.sum(axis=0) for part in blocks(rows)) / n
+    mean = sum(part.sum(axis=0) for part in blocks(rows, BLOCK_ROWS)) / n
     if n < width:
         factor = np.empty((width, n))
         filled = 0
-        for part in blocks(rows):
+        for part in blocks(rows, BLOCK_ROWS):
             factor[:, filled : filled + len(part)] = (part - mean).T
             filled += len(part)
         factor /= np.sqrt(n - 1)
         return Gaussian(mean, factor, float(np.square(factor).sum()))
     covariance = np.zeros((width, width))
-    for part in blocks(rows):
+    for part in blocks(rows, BLOCK_ROWS):
         part -= mean
         covariance += part.T @ part
     covariance /= n - 1

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.metrics.protocol import ScoreConstants
-from harness.metrics.rows import Rows, blocks, check_counts
+from harness.metrics.rows import BLOCK_ROWS, Rows, blocks, check_counts
 
 
 class Score(NamedTuple):
@@ -34,7 +34,7 @@ def inception_score(logits: Rows, constants: ScoreConstants) -> Score:
     part_of = _parts(n, constants)
     probabilities, entropies = np.zeros((constants.splits, classes)), np.zeros(constants.splits)
     start = 0
-    for some in blocks(logits):
+    for some in blocks(logits, BLOCK_ROWS):
         logs = log_softmax(some, axis=1)
         p = np.exp(logs)
         # 0 · log 0 = 0, also where the logarithm is beyond floating point

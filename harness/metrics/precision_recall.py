@@ -42,9 +42,9 @@ def _radii_squared(rows: Rows, neighbourhood: int) -> np.ndarray:
     """(N,) squared distance of each row to its k-th nearest neighbour; itself, at distance 0, does not count."""
     radii = []
     for start in range(0, rows.shape[0], BLOCK_ROWS):
-        ones = block(rows, start)
+        ones = block(rows, start, BLOCK_ROWS)
         nearest = np.full((len(ones), 0), np.inf)
-        for second, others in zip(range(0, rows.shape[0], BLOCK_ROWS), blocks(rows), strict=True):
+        for second, others in zip(range(0, rows.shape[0], BLOCK_ROWS), blocks(rows, BLOCK_ROWS), strict=True):
             found = _squared(ones, others)
             if second == start:
                 np.fill_diagonal(found, 0)  # rounding would leave a trace
@@ -56,10 +56,10 @@ def _radii_squared(rows: Rows, neighbourhood: int) -> np.ndarray:
 def _share_inside(rows: Rows, centres: Rows, radii_squared: np.ndarray) -> float:
     """Share of `rows` that at least one centre's ball holds, its rim included."""
     inside = 0
-    for ones in blocks(rows):
+    for ones in blocks(rows, BLOCK_ROWS):
         found = np.zeros(len(ones), bool)
         for start in range(0, centres.shape[0], BLOCK_ROWS):
-            distances = _squared(ones, block(centres, start))
+            distances = _squared(ones, block(centres, start, BLOCK_ROWS))
             found |= (distances <= radii_squared[start : start + BLOCK_ROWS]).any(axis=1)
         inside += int(found.sum())
     return inside / rows.shape[0]

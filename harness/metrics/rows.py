@@ -84,19 +84,19 @@ class StoredRows:
         return StoredRows(self.places[:count], self.start, self.stop)
 
 
-def block(rows: Rows, start: int, size: int = BLOCK_ROWS) -> np.ndarray:
+def block(rows: Rows, start: int, size: int) -> np.ndarray:
     """Rows `start` to `start + size`, at most the last one, as (n, D) float64.
 
     Raises UserError for a number that is not finite: it would make every value of the set NaN, or hide in one.
     """
-    found = np.asarray(rows[start : start + size], dtype=np.float64)
+    found = np.array(rows[start : start + size], dtype=np.float64)  # a copy, for the caller to work in
     bad = ~np.isfinite(found).all(axis=1)
     if bad.any():
         raise UserError(f"the features of image {start + int(bad.argmax())} (from 0) hold NaN or infinity")
     return found
 
 
-def blocks(rows: Rows, size: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
+def blocks(rows: Rows, size: int) -> Iterator[np.ndarray]:
     """All rows in order, `size` at a time; UserError as `block`."""
     for start in range(0, rows.shape[0], size):
         yield block(rows, start, size)
