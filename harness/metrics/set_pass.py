@@ -48,9 +48,7 @@ class SetPass:
 
     def __init__(self, constants: SetConstants, weights: WeightStore, device: str, feature_cache: Path | None):
         self.constants = constants
-        if feature_cache is not None:
-            feature_cache.mkdir(parents=True, exist_ok=True)
-        self._folder = TemporaryDirectory(dir=feature_cache, prefix=".set.", suffix=".tmp")
+        self._folder = TemporaryDirectory(prefix="mrnet-bench-")
         work = Path(self._folder.name)
         compared = {part.info for part in constants.compared}
         self._streams = [

@@ -23,70 +23,9 @@ class SetRows:
     target: None where no distance is asked of the extractor.
     """
 
-<<<<<<< HEAD
     generated: Rows
     logits: Rows
     target: Rows | None
-=======
-    def __init__(self, constants: SetConstants, weights: WeightStore, device: str, feature_cache: Path | None):
-        self.constants, self.device = constants, device
-        info = constants.extractor_info
-        self._network = build_extractor(info.name, weights.path(info.asset), device)
-        probe = describe(np.zeros((_PROBE_SIDE_PX, _PROBE_SIDE_PX, 3), np.uint8), self._network, device)
-        self._width, classes = len(probe.features), len(probe.logits)
-        self._folder = TemporaryDirectory(prefix="mrnet-bench-")
-        work = Path(self._folder.name)
-        self._generated = RowFile(work / "generated", self._width + classes)
-        key = cache_key(info.name, weights.sha256(info.asset), device)
-        self._cache = FeatureCache((feature_cache or work) / key, self._width, work / "targets")
-        self._lowest: dict[bytes, int] = {}
-        self._lock = threading.Lock()
-        self._targets: dict[bytes, None] = {}
-        self._size: tuple[int, ...] | None = None
-
-    def __enter__(self) -> SetPass:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._folder.cleanup()
-
-    def look(self, index: int, generated: np.ndarray, target: np.ndarray) -> Seen:
-        """What pair `index` gives to the sets, on any thread and in any order; (H, W, 3) uint8 images.
-
-        Features are computed where no lower index has shown the same target so far; which pair stands is decided by
-        `add`, in order, so that a pair that was merely quicker does not count.
-        """
-        key = image_hash(target)
-        with self._lock:
-            stands = index <= self._lowest.setdefault(key, index)
-            if stands:
-                self._lowest[key] = index
-        if not stands:
-            return Seen(key, target.shape, None, None)
-        known = key in self._cache
-        found = describe(generated, self._network, self.device)
-        return Seen(key, target.shape, found, None if known else describe(target, self._network, self.device))
-
-    def add(self, seen: Seen) -> None:
-        """Take what a pair gave; pairs come in order of their indices. UserError for images of several sizes."""
-        self._size = self._size or seen.shape
-        if seen.shape != self._size:
-            raise UserError(f"images of several sizes in one set: {sorted([self._size, seen.shape])}")
-        if seen.target_hash in self._targets:
-            return
-        self._targets[seen.target_hash] = None
-        self._generated.append(np.concatenate(seen.generated))
-        if seen.target_hash not in self._cache:
-            self._cache.add(seen.target_hash, seen.target.features)
-
-    def values(self, workers: int) -> tuple[dict[str, SetValue], dict[str, str]]:
-        """Values by key; and the metrics that are not defined for so few images, with the reason."""
-        self._cache.keep()
-        made = StoredRows(tuple((self._generated, place) for place in range(self._generated.count)), 0, self._width)
-        logits = replace(made, start=self._width, stop=self._generated.width)
-        targets = StoredRows(tuple(self._cache.place(key) for key in self._targets), 0, self._width)
-        return set_values(made, logits, targets, self.constants, workers), too_few(self.constants, len(targets))
->>>>>>> 18036b42b9e1f78191953251a2ac6b78c4108b1d
 
 
 @dataclass(frozen=True)
