@@ -129,7 +129,7 @@ def lines(results: Store, home: Path, log_lines: int = LOG_LINES) -> Iterator[st
     parts = {name: disk_bytes(home / name) for name in ("data", "cache", "weights")}
     yield f"home {home}: " + ", ".join(f"{name} {megabytes(size)}" for name, size in parts.items())
     if any(item.state in (State.TO_DO, State.FAILED) for items in found.values() for item in items):
-        yield "the same `bench run` goes on with what is to do and tries again what failed"
+        yield "the same `bench run` (or `bench import`) goes on with what is to do and tries again what failed"
 
 
 def _failure(folder: Path) -> dict:

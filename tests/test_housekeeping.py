@@ -69,7 +69,7 @@ def test_status_tells_done_and_failed_apart_and_shows_the_end_of_the_log(folder)
     text = run("status", "--results", folder / "results").output
     for words in ("trainings: 1 done, 1 failed", "cells: 2 done, 1 failed", "looped seed 0  3/3 steps",
                   "copy  4 images, scored under pairs-only", "RuntimeError: the wheels came off",
-                  "failed: RuntimeError", "the same `bench run` goes on"):  # fmt: skip
+                  "failed: RuntimeError", "the same `bench run` (or `bench import`) goes on"):  # fmt: skip
         assert words in text, text
     assert "failed: RuntimeError" not in run("status", "--results", folder / "results", "--log-lines", 0).output
     assert f"models {status.disk_bytes(folder / 'results' / 'models') / 1e6:.1f} MB" in text

@@ -98,6 +98,12 @@ def test_other_parameters_make_another_row_that_names_them():
     assert sorted(row.label for row in table.rows) == ["MR-Net (passes=1)", "MR-Net (passes=3)"]
 
 
+def test_of_a_wrappers_parts_only_the_parameters_that_differ_are_named():
+    inner, other = {"patn": {"width": 8, "blocks": 9}}, {"patn": {"width": 16, "blocks": 9}}
+    table = main_table(one(record(parameters=inner), record(parameters=other)))
+    assert [row.note for row in table.rows] == ["patn.width=16", "patn.width=8"]
+
+
 def test_infinite_and_absent_values_are_printed_as_such():
     infinite = record("target", metrics={"psnr": MetricValue(mean=math.inf, n=10), "m_ssim": MetricValue(mean=1, n=10)})
     table = main_table(one(record("mrnet"), infinite))

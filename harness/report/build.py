@@ -213,12 +213,9 @@ def table_row(comparison: Comparison, records: Sequence[Record], values: tuple[V
 def _note(comparison: Comparison, record: Record) -> str:
     """The parameters in which the rows of one method differ, an origin that is not ours, and how many pairs lack."""
     same = [entry.record for entry in comparison.entries if entry.record.method == record.method]
-    names = sorted({name for other in same for name in other.parameters})
-    parts = [
-        f"{name}={record.parameters.get(name)}"
-        for name in names
-        if len({repr(other.parameters.get(name)) for other in same}) > 1
-    ]
+    mine, others = _plain_parameters(record), [_plain_parameters(other) for other in same]
+    names = sorted({name for other in others for name in other})
+    parts = [f"{name}={mine.get(name)}" for name in names if len({repr(other.get(name)) for other in others}) > 1]
     if not parts and len({other.overrides for other in same}) > 1:
         parts = list(record.overrides) or ["preset unchanged"]
     if record.origin != "ours":
@@ -226,6 +223,14 @@ def _note(comparison: Comparison, record: Record) -> str:
     if record.missing:
         parts.append(f"{record.missing:,} of {record.n + record.missing:,} pairs missing")
     return ", ".join(parts)
+
+
+def _plain_parameters(record: Record) -> dict[str, object]:
+    """The record's parameters; those of a wrapper's part as `part.name`."""
+    plain: dict[str, object] = {}
+    for name, value in record.parameters.items():
+        plain |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
+    return plain
 
 
 def _finish(table: Table) -> Table:
