@@ -293,3 +293,9 @@ def test_missing_weights_are_said_before_a_file_is_read(folders, empty_home):
     result = bench_score(folders, protocol="std-v1")
     assert result.exit_code == 2 and "bench weights fetch alexnet inception_v3_fid" in result.output
     assert "Did you mean 'std-v1'" in bench_score(folders, protocol="std-v2").output
+
+
+def test_pairs_of_few_subfolders_have_no_interval_and_the_table_says_so(folders):
+    record, result = scored(folders)
+    assert record.metrics["psnr"].groups == 2 and record.metrics["psnr"].low is None
+    assert "no interval: groups of pairs (subfolders): 2; 10 are needed" in result.output
