@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -57,3 +58,19 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic] = np.
         wanted = np.dtype(dtype)
         raise UserError(f"{path} holds {array.dtype} {array.shape}, expected {wanted} {shape}. Remove {path.parent}")
     return array
+
+
+def read_row(array: np.ndarray, row: int) -> np.ndarray:
+    """A copy of `array[row]`, read from the file where `open_array` gave the array.
+
+    A page of a mapped array that was once looked at counts as this process's memory; who goes through all rows once
+    would in the end hold the file. Raises UserError for a file cut off meanwhile.
+    """
+    if not (isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous):
+        return np.array(array[row])
+    found = np.empty(array.shape[1:], dtype=array.dtype)
+    with open(array.filename, "rb", buffering=0) as file:
+        file.seek(array.offset + range(len(array))[row] * found.nbytes)
+        if file.readinto(memoryview(found).cast("B")) != found.nbytes:
+            raise UserError(f"damaged cache {array.filename}: it was cut off. Remove its folder and run again")
+    return found

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness import cache as frame_cache
 from harness.errors import UserError
 from mrnet import files
 
@@ -230,7 +231,7 @@ class PairData:
 
     def target_uint8(self, index: int) -> np.ndarray:
         """The target image, (H, W, 3) uint8."""
-        return np.array(self.frames.images[self._targets[index]])
+        return frame_cache.read_row(self.frames.images, self._targets[index])
 
     def reference_uint8(self, index: int) -> np.ndarray:
         """The reference image, (H, W, 3) uint8."""
@@ -246,7 +247,7 @@ class PairData:
 
     def target_mask(self, index: int) -> np.ndarray:
         """The target's person mask, (H, W) bool."""
-        return np.array(self.frames.masks[self._targets[index]], dtype=bool)
+        return frame_cache.read_row(self.frames.masks, self._targets[index]).astype(bool)
 
     def target_box(self, index: int) -> np.ndarray:
         """The target's person box, (4,) float32, xyxy, end-exclusive, pixels."""

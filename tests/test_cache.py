@@ -70,3 +70,20 @@ def test_the_folder_tells_fingerprint_and_size(empty_home):
     a = cache.folder("footage", "a" * 64, (64, 64))
     assert empty_home in a.parents
     assert len({a, cache.folder("footage", "b" * 64, (64, 64)), cache.folder("footage", "a" * 64, (64, 32))}) == 3
+
+
+def test_a_row_is_read_from_the_file_and_is_the_mapped_one(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (5, 4, 3)).astype(np.uint8)
+    np.save(tmp_path / "images.npy", values)
+    mapped = cache.open_array(tmp_path / "images.npy", (5, 4, 3))
+    for array in (mapped, values, mapped[1:], mapped[:, ::2], mapped[::-1], np.asfortranarray(values)):
+        for row in (0, len(array) - 1, -1):
+            found = cache.read_row(array, np.int64(row))
+            np.testing.assert_array_equal(found, array[row])
+            found[:] = 0  # a copy, writeable
+    np.testing.assert_array_equal(mapped, values)
+    with pytest.raises(IndexError):
+        cache.read_row(mapped, 5)
+    (tmp_path / "images.npy").write_bytes((tmp_path / "images.npy").read_bytes()[:-1])
+    with pytest.raises(UserError, match="cut off"):
+        cache.read_row(mapped, 4)
