@@ -22,18 +22,21 @@ COMMANDS = {
     "run": "Train, synthesize and score methods on one dataset's pairs, then print the table.",
     "synthesize": "Synthesize the person of your own picture in a pose of your own.",
     "score": "Score a folder of images against a folder of targets.",
+    "rescore": "Score the stored images under another protocol.",
     "import": "Bring images made elsewhere into a comparison, by the naming of their release.",
     "check": "Hold a method to the contract, in seconds.",
     "status": "Show what of a results folder is done, running, failed or to do.",
     "clean": "Remove what nothing refers to, after asking.",
     "doctor": "Show what this machine has, and what each missing piece would enable.",
+    "diff": "Show how two results' numbers differ, and what may explain it.",
     "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",
     "list": "List methods, datasets, protocols and presets.",
+    "protocols": "Show a protocol's metrics and every constant of them.",
     "data": "Fetch, check and show datasets and their pairs.",
     "weights": "List, fetch and check pretrained networks.",
 }
 HIDDEN = ("cell",)
-RESUMABLE = ("run", "data", "weights", "import")
+RESUMABLE = ("run", "data", "weights", "import", "rescore")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
