@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import controls, given_weights, images, paths, recording, specs, store
+from harness import controls, cost, given_weights, images, paths, recording, specs, store
 from harness.arithmetic import mapped_exactly
 from harness.errors import CellFailed, UserError, some
 from harness.metrics.sample import Sample
@@ -73,6 +73,22 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
     with timed(folder, "synthesize") as watch:
         for _ in track(made, f"images {spec.method}", len(todo)):
             watch.tick()
+
+
+def measure_cost(folder: Path, results: store.Store, spec: CellSpec, data: PairData) -> None:
+    """Keep what the method's synthesis costs, unless it is kept or the model is gone; nothing of foreign programs."""
+    models = [results.model_folder(trained.method, trained.key) / store.DONE for trained in spec.trained]
+    if recording.has_cost(folder) or not all(path.is_file() for path in models):
+        return
+    method = _method(results, spec, data)
+    if not isinstance(method, AllAtOnce):
+        LOG.info("%s: measuring what synthesis costs", spec.method)
+        single, batch = data.conditions([0]), data.conditions(cost.repeated(len(data)))
+        try:
+            recording.keep_cost(folder, cost.measure(method, single, batch))
+        except (RuntimeError, MemoryError) as error:
+            # as on a GPU too small for the larger batch: images and scores do not depend on it
+            LOG.warning("%s: the cost was not measured: %s", spec.method, error)
 
 
 def _made_at_once(folder: Path, method: AllAtOnce, data: PairData, todo: Sequence[int]) -> Iterator[None]:

@@ -126,6 +126,7 @@ def _work(folder: Path, spec, results: Store, stop: StopSwitch) -> None:
         return
     data = cell.test_data(results, spec)
     cell.synthesize_learned(folder, results, spec, data)
+    cell.measure_cost(folder, results, spec, data)
     cell.score_and_record(folder, spec, data)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from harness import provenance, stopwatch, store
 from harness.errors import CellFailed
 from harness.metrics.base import SetValue
-from harness.records import UNVERIFIED, Budget, Imported, MetricValue, PartRecord, Record
+from harness.records import UNVERIFIED, Budget, Cost, Imported, MetricValue, PartRecord, Record
 from harness.specs import CellSpec, TrainingSpec, read_spec
 from harness.stats import group_interval
 from mrnet import files
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MODEL_FACTS = "model.json"
 """What a cell keeps of its model's training, so that its record can be made when the model is gone."""
+
+COST = "cost.json"
+"""What a cell keeps of what its method's synthesis cost."""
 
 IMPORTED = "imported.json"
 """What a cell keeps of where its images come from, if they were made elsewhere."""
@@ -50,6 +53,21 @@ def _models(folder: Path, spec: CellSpec) -> dict[str, dict]:
 
 def _budget(model: Mapping[str, object]) -> Budget:
     return Budget(**{name: model[name] for name in Budget.model_fields})
+
+
+def has_cost(folder: Path) -> bool:
+    """Whether the cell keeps what its method's synthesis cost."""
+    return (folder / COST).is_file()
+
+
+def keep_cost(folder: Path, cost: Cost) -> None:
+    """Write what the record will say of the synthesis's cost into the cell's folder."""
+    files.write_text(folder / COST, cost.model_dump_json(indent=1))
+
+
+def _cost(folder: Path) -> Cost | None:
+    facts = store.read_json(folder / COST)
+    return Cost.model_validate(facts) if facts else None
 
 
 def keep_imported(folder: Path, imported: Imported) -> None:
@@ -152,6 +170,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         dataset_fingerprint=spec.dataset_fingerprint,
         weights=spec.assets,
         target_box_source=spec.box_source,
+        cost=_cost(folder),
         budget=budget,
         training_key=spec.trained[0].key if spec.trained else None,
         parts={

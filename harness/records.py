@@ -56,6 +56,24 @@ class Budget(_Plain):
     )
 
 
+class Cost(_Plain):
+    """What synthesis cost, measured on the machine that made the images."""
+
+    parameters: int | None = Field(description="numbers in the networks; null where the method names none")
+    multiply_adds: int | None = Field(
+        description="of convolutions and matrix products, for one image at the dataset's size; null where there is none"
+    )
+    latency_s: float = Field(description="median seconds for one pair, after a warm-up")
+    batch_latency_s: float = Field(description="median seconds for `batch` pairs at once")
+    batch: int = Field(description="pairs in the larger batch")
+    peak_mb: float | None = Field(
+        description="memory for `batch` pairs beyond the loaded method, MB of 2^20 bytes; null where it is not known"
+    )
+    device: str = Field(description="device that synthesized")
+    threads: int = Field(description="CPU threads")
+    load: float | None = Field(description="the machine's 1-minute load after measuring; above `threads`: it was busy")
+
+
 class Git(_Plain):
     """The state of the code's repository."""
 
@@ -159,6 +177,9 @@ class Record(Measurement):
     )
     dataset_fingerprint: str = Field(
         description="hash of sources, annotations, reader version, size and filter; never of pixels"
+    )
+    cost: Cost | None = Field(
+        None, description="what synthesis cost; null for controls, foreign programs and images made elsewhere"
     )
     budget: Budget | None = Field(
         description="what training cost; null where nothing was trained; a wrapper's is its inner method's"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from methods.card import DatasetInfo, MethodCard
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from mrnet.skeletons import Skeleton
 
@@ -159,6 +159,10 @@ class Method(ABC):
     def learners(self) -> Mapping[str, Method]:
         """What is trained by itself, by name: this method where it learns, or the parts of a wrapper."""
         return {self.card.name: self} if self.card.learns else {}
+
+    def networks(self) -> Iterable[nn.Module]:
+        """The networks that `synthesize` uses, for counting what they hold; none by default."""
+        return ()
 
     def save(self, folder: Path) -> None:
         """Write what `load` needs into `folder`. Nothing by default."""

@@ -8,13 +8,17 @@ comes from the reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from methods.base import Condition, FitContext, Method, Synthesis, TrainingData
 from methods.card import DatasetInfo, MethodCard
 from methods.views import VIEWS, cut_condition, cut_data, paste
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Wrapper(Method):
@@ -43,6 +47,10 @@ class Wrapper(Method):
     def load(self, folder: Path) -> None:
         for label, method in self.learners().items():
             method.load(folder / label)
+
+    def networks(self) -> Iterator[nn.Module]:
+        for part in self.parts:
+            yield from part.networks()
 
     def learners(self) -> dict[str, Method]:
         parts = zip(self.card.parts, self.parts, strict=True)

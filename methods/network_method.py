@@ -56,6 +56,9 @@ class NetworkMethod(Method):
         masks = None if answer.masks is None else _on_cpu(answer.masks)
         return Synthesis(image=passes[-1] if passes else _on_cpu(answer.image), passes=passes, masks=masks)
 
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self._trained(),)
+
     def save(self, folder: Path) -> None:
         facts = {"method": self.card.name, "parameters": repr(sorted(self.parameters.items()))}
         checkpoint.save(folder / MODEL, self._trained(), facts)

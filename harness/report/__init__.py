@@ -90,6 +90,7 @@ def _write_one(
 ) -> ReportPaths:
     from harness.report import certainty, csv_file, footer, markdown, pair_scores
     from harness.report.build import group_table, main_table, topic_tables
+    from harness.report.cost import cost_table
     from harness.store import Store
     from mrnet import files
 
@@ -104,7 +105,7 @@ def _write_one(
     main, by_group = certainty.marked(main_table(comparison, under), contests), group_table(comparison)
     found = (certainty.certainty_table(comparison, contests, entries), certainty.gain_table(comparison, scores))
     topics = tuple(certainty.marked(table, contests) for table in topic_tables(comparison))
-    more = (*topics, *(table for table in found if table))
+    more = (*topics, *(table for table in (*found, cost_table(comparison)) if table))
     grid = out / f"{comparison.stem}.png"
     caption = _write_grid(store, comparison, grid, rows, seed)
     paths = {name: out / f"{comparison.stem}.{ending}" for name, ending in (("markdown", "md"), ("csv", "csv"))}
