@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from harness import controls, cost, given_weights, images, paths, recording, specs, store
 from harness.arithmetic import mapped_exactly
 from harness.errors import CellFailed, UserError, some
-from harness.metrics.sample import Sample
+from harness.metrics.sample import Sample, offers_of
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
 from harness.progress import track
@@ -29,7 +29,6 @@ from methods.base import AllAtOnce, SynthesisFailed
 from mrnet import files
 
 if TYPE_CHECKING:
-    from harness.metrics.base import Need
     from methods.base import Method
 
 LOG = logging.getLogger(__name__)
@@ -142,8 +141,7 @@ class CellImages:
         self._folder = folder
         self._data = data
         self.dataset, self.skeleton = data.info.name, data.info.skeleton
-        given: set[Need] = {"box", "reference", "joints"} | ({"mask"} if data.info.has_masks else set())
-        self.offers = frozenset(given)
+        self.offers = offers_of(data.info)
 
     def __len__(self) -> int:
         return len(self._data)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness import completeness, paths, provenance, recording
 from harness.errors import UserError
-from harness.image_folders import FolderPairs, survey
+from harness.image_folders import FOLDER_OFFERS, FolderPairs, survey
 from harness.metrics.protocol import Protocol
-from harness.metrics.scoring import score
+from harness.metrics.scoring import computable, score
 from harness.records import UNVERIFIED, Completeness, FolderRecord
 from harness.weights import WeightStore
 
@@ -31,7 +31,9 @@ def score_folders(
     Raises UserError before any scoring for missing weights, for folders as `image_folders.survey` does, and for missing
     or unusable images unless `allow_missing` leaves them out of every mean; the record then counts and names them.
     """
-    weights.require(protocol.assets())
+    offers = frozenset() if mask is None else FOLDER_OFFERS
+    assets = protocol.assets(computable(protocol, "", offers, weights)[0])
+    weights.require(assets)
     found = survey(generated, target, mask)
     whole = Completeness(missing_images=found.missing, unusable=found.unusable, extra=found.extra, lossy=found.lossy)
     if whole.lacking and not (allow_missing and found.names):
@@ -47,7 +49,7 @@ def score_folders(
         metrics=recording.metric_values(scores.pairs, scores.sets),
         skipped=scores.skipped,
         by_group=recording.group_means(scores.pairs),
-        weights={name: weights.sha256(name) for name in protocol.assets()},
+        weights={name: weights.sha256(name) for name in assets},
         target_box_source=None if mask is None else "mask",
         git=provenance.git_state(),
         versions=provenance.versions(),

@@ -21,6 +21,9 @@ from harness.metrics.base import Need
 from harness.metrics.sample import Sample
 from harness.progress import track
 
+FOLDER_OFFERS: frozenset[Need] = frozenset({"mask", "box"})
+"""What the pairs of folders bring to the metrics, where there are masks."""
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -59,7 +62,7 @@ class FolderPairs:
 
     def __init__(self, survey: Survey):
         self._survey = survey
-        self.offers: frozenset[Need] = frozenset() if survey.mask is None else frozenset({"mask", "box"})
+        self.offers = frozenset() if survey.mask is None else FOLDER_OFFERS
 
     def __len__(self) -> int:
         return len(self._survey.names)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from harness.datasets.base import Dataset
 from harness.metrics.protocol import Protocol
+from harness.metrics.sample import offers_of
+from harness.metrics.scoring import computable
 from harness.pairs import Overlap, PairList, overlap
 from harness.presets import Preset
 from harness.specs import CellSpec, TrainingSpec
 from harness.store import Store
+from harness.weights import WeightStore
 from methods.card import DatasetInfo
 
 POLICIES = ("only-missing", "always")
@@ -126,9 +129,17 @@ class Plan:
         return tuple(cell for cell in self.cells if cell.status is Status.TO_DO)
 
 
+def scoring_assets(plan: Plan) -> list[str]:
+    """Names of the pretrained assets that the protocol's metrics use on this dataset, as far as they are at hand where
+    that is enough."""
+    weights = WeightStore(extra_dir=plan.request.weights_dir)
+    keys, _ = computable(plan.protocol, plan.info.name, offers_of(plan.info), weights)
+    return plan.protocol.assets(keys)
+
+
 def needed_assets(plan: Plan) -> list[str]:
     """Names of the pretrained assets that the work to do needs: for masks, trainings, scores."""
     masks = [] if not plan.to_do or plan.dataset.decoded(plan.preset.size_px) else plan.dataset.assets
     training = [name for item in plan.trainings if item.status is Status.TO_DO for name in item.spec.assets]
-    scoring = plan.protocol.assets() if any("scores" in cell.stages for cell in plan.to_do) else []
+    scoring = scoring_assets(plan) if any("scores" in cell.stages for cell in plan.to_do) else []
     return list(dict.fromkeys([*masks, *training, *scoring]))

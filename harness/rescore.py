@@ -19,6 +19,8 @@ from harness import datasets, provenance, recording, specs, store
 from harness.assets import asset
 from harness.errors import CellFailed, UserError, disk_error, unknown
 from harness.metrics.protocol import Protocol, load_protocol
+from harness.metrics.sample import offers_of
+from harness.metrics.scoring import computable
 from harness.pairs import PairData, PairList
 from harness.pairs_folder import PAIRS
 from harness.runner import End, Outcome, say
@@ -164,10 +166,17 @@ class _Rescoring:
         checked = set()
         for folder, spec in cells:
             moved = self.under_protocol(spec)
-            if moved.weights_dir in checked or _is_recorded(folder, moved):
+            ground = moved.weights_dir, moved.dataset, moved.masks
+            if ground in checked or _is_recorded(folder, moved):
                 continue
-            checked.add(moved.weights_dir)
-            specs.weight_store(moved).require(self._protocol.assets())
+            checked.add(ground)
+            specs.weight_store(moved).require(self._assets(moved))
+
+    def _assets(self, spec: CellSpec) -> list[str]:
+        """Names of the pretrained assets that scoring the cell uses."""
+        info = specs.dataset_of(spec).info(spec.size_px)
+        keys, _ = computable(self._protocol, info.name, offers_of(info), specs.weight_store(spec))
+        return self._protocol.assets(keys)
 
     def done(self, folder: Path, spec: CellSpec) -> Outcome:
         """Score a cell in its held folder, unless it is recorded; how that ended."""
@@ -188,7 +197,7 @@ class _Rescoring:
     def _score(self, folder: Path, spec: CellSpec) -> None:
         """Raises CellFailed, UserError or OSError; the traceback of anything else goes to the cell's log."""
         ground = self._ground(spec)
-        scoring = {name: asset(name).sha256 for name in self._protocol.assets()}
+        scoring = {name: asset(name).sha256 for name in self._assets(spec)}
         assets = {**ground.mask_assets, **self._training_assets(spec), **scoring}
         try:
             data = PairData(ground.frames, self._pairs(folder, spec))

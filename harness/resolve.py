@@ -13,7 +13,7 @@ from harness.datasets.base import Dataset
 from harness.errors import UserError, unknown
 from harness.metrics.protocol import load_protocol
 from harness.pairs import PairList
-from harness.plan import POLICIES, Cell, Plan, RunRequest, Status, Training, needed_assets
+from harness.plan import POLICIES, Cell, Plan, RunRequest, Status, Training, needed_assets, scoring_assets
 from harness.presets import Preset, Schedule, load_preset
 from harness.records import Leakage
 from harness.specs import CellSpec, Trained, TrainingSpec
@@ -326,7 +326,7 @@ class _Resolver:
             dataset_fingerprint=self._fingerprint,
             size_px=plan.preset.size_px,
         )
-        scoring = {name: asset(name).sha256 for name in plan.protocol.assets()}
+        scoring = {name: asset(name).sha256 for name in scoring_assets(plan)}
         masks = {name: asset(name).sha256 for name in plan.dataset.assets}
         learning = {name: sha for training in trainings.values() for name, sha in training.spec.assets.items()}
         return CellSpec(

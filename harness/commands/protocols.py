@@ -83,10 +83,11 @@ def _weights(protocol: Protocol, store: WeightStore) -> str:
     from harness.assets import asset
 
     rows = []
-    for name in protocol.assets():
+    needed = protocol.assets()
+    for name in protocol.assets(protocol.pair_keys):
         found = store.locate(name)
         where = f"here: {found}" if found else f"not here; run: bench weights fetch {name}"
-        rows.append((name, asset(name).title, where))
+        rows.append((name, asset(name).title, where if name in needed else f"{where} (optional)"))
     return tabulate(rows, tablefmt="plain", disable_numparse=True) or "none are needed"
 
 

@@ -19,7 +19,7 @@ from harness.importing.conventions import Convention
 from harness.importing.survey import OPTION, Survey, digest, generated, survey
 from harness.pairs import PairData
 from harness.pairs_folder import write_pairs_folder
-from harness.plan import Plan, RunRequest
+from harness.plan import Plan, RunRequest, scoring_assets
 from harness.progress import track
 from harness.records import Imported
 from harness.runner import say
@@ -68,7 +68,7 @@ def import_images(
     if not available:
         raise UserError(reason)
     weights = WeightStore(extra_dir=request.weights_dir)
-    weights.require([*plan.protocol.assets(), *_mask_assets(plan)])
+    weights.require([*scoring_assets(plan), *_mask_assets(plan)])
     found = survey(folder, known, plan.dataset, plan.test, plan.preset.size_px)
     lacking = found.completeness.lacking
     if lacking and not (allow_missing and found.files):
@@ -143,7 +143,7 @@ def _spec(plan: Plan, name: str, imported: Imported) -> CellSpec:
         train_pair_list_hash=None,
         box_source=plan.info.box_source,
         leakage=resolve.leakage(plan),
-        assets={used: asset(used).sha256 for used in (*plan.dataset.assets, *plan.protocol.assets())},
+        assets={used: asset(used).sha256 for used in (*plan.dataset.assets, *scoring_assets(plan))},
         command=provenance.command_line(),
         git=provenance.git_state(),
     )

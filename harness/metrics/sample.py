@@ -12,6 +12,7 @@ from harness.metrics.protocol import ImageConstants
 
 if typing.TYPE_CHECKING:
     from harness.metrics.base import Need
+    from methods.card import DatasetInfo
     from mrnet.skeletons import Skeleton
 
 _WHITE = 255
@@ -66,6 +67,11 @@ class ScoringSet(typing.Protocol):
     def sample(self, index: int) -> Sample:
         """The pair, read from disk. May be called from several threads."""
         ...
+
+
+def offers_of(info: DatasetInfo) -> frozenset[Need]:
+    """What the pairs of a dataset bring."""
+    return frozenset({"box", "reference", "joints"} | ({"mask"} if info.has_masks else set()))
 
 
 def prepared(sample: Sample, constants: ImageConstants, dataset: str) -> Sample:

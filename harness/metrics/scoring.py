@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.progress import track
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.metrics.base import Need
     from harness.metrics.set_pass import Seen
     from harness.weights import WeightStore
 
@@ -52,8 +54,7 @@ def score(
     images or masks of different sizes, too small images, or a mask or box that only some pairs have.
     """
     ids = _checked_ids(items)
-    skipped = _not_offered(items, protocol) | _not_at_hand(protocol, weights)
-    keys = [key for key in protocol.pair_keys if key not in skipped]
+    keys, skipped = computable(protocol, items.dataset, items.offers, weights)
     weights.require(protocol.assets(keys))
 
     import pandas as pd
@@ -107,21 +108,20 @@ def _checked_ids(items: ScoringSet) -> list[str]:
     return ids
 
 
-def _not_offered(items: ScoringSet, protocol: Protocol) -> dict[str, str]:
-    """Pair metrics that need what these pairs do not bring, with the reason."""
-    reasons = {}
+def computable(
+    protocol: Protocol, dataset: str, offers: Collection[Need], weights: WeightStore
+) -> tuple[list[str], dict[str, str]]:
+    """Pair metrics of a protocol for pairs of a dataset that bring what `offers` names, and the others with the reason.
+
+    Left out are metrics that need what no pair brings, and of the protocol's `where_available` those whose weights are
+    not at hand; nothing is loaded.
+    """
+    skipped = {}
     for key in protocol.pair_keys:
-        lacking = [part for part in protocol.needs_of(key, items.dataset) if part not in items.offers]
+        lacking = [part for part in protocol.needs_of(key, dataset) if part not in offers]
+        missing = weights.missing(protocol.assets_of(key)) if key in protocol.where_available else []
         if lacking:
-            reasons[key] = f"the pairs have no {' and no '.join(lacking)}"
-    return reasons
-
-
-def _not_at_hand(protocol: Protocol, weights: WeightStore) -> dict[str, str]:
-    """Pair metrics that are computed only where their weights are there, and are not, with the reason."""
-    reasons = {}
-    for key in protocol.where_available:
-        missing = weights.missing(protocol.assets_of(key))
-        if missing:
-            reasons[key] = f"no weights. Run: bench weights fetch {' '.join(missing)}"
-    return reasons
+            skipped[key] = f"the pairs have no {' and no '.join(lacking)}"
+        elif missing:
+            skipped[key] = f"no weights. Run: bench weights fetch {' '.join(missing)}"
+    return [key for key in protocol.pair_keys if key not in skipped], skipped
