@@ -22,6 +22,7 @@ COMMANDS = {
     "run": "Train, synthesize and score methods on one dataset's pairs, then print the table.",
     "synthesize": "Synthesize the person of your own picture in a pose of your own.",
     "score": "Score a folder of images against a folder of targets.",
+    "rescore": "Score the stored images under another protocol.",
     "import": "Bring images made elsewhere into a comparison, by the naming of their release.",
     "check": "Hold a method to the contract, in seconds.",
     "status": "Show what of a results folder is done, running, failed or to do.",
@@ -33,7 +34,7 @@ COMMANDS = {
     "weights": "List, fetch and check pretrained networks.",
 }
 HIDDEN = ("cell",)
-RESUMABLE = ("run", "data", "weights", "import")
+RESUMABLE = ("run", "data", "weights", "import", "rescore")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

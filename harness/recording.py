@@ -57,7 +57,7 @@ def keep_imported(folder: Path, imported: Imported) -> None:
     files.write_text(folder / IMPORTED, imported.model_dump_json(indent=1))
 
 
-def _imported(folder: Path, spec: CellSpec) -> Imported | None:
+def imported_facts(folder: Path, spec: CellSpec) -> Imported | None:
     """What `keep_imported` wrote; None for a cell whose images were made here."""
     if spec.imported is None:
         return None
@@ -120,7 +120,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
     pairs, side = pandas.read_parquet(path), store.read_json(path.with_suffix(".json"))
     sets = {key: SetValue(**value) for key, value in side["sets"].items()}
     durations = {**stopwatch.seconds(folder), "score": side["seconds"]}
-    imported = _imported(folder, spec)
+    imported = imported_facts(folder, spec)
     budget, device, dtype = None, provenance.device(), spec.precision
     models = _models(folder, spec)
     if models:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from harness import datasets, given_weights, keys, provenance, store
+from harness import datasets, given_weights, keys, provenance, specs, store
 from harness.assets import asset
 from harness.controls import CONTROL_CARDS, USES_TRAINING_FRAMES
 from harness.datasets.base import Dataset
@@ -153,13 +153,7 @@ def shared_fields(plan: Plan) -> dict[str, object]:
 
 def protocol_fields(plan: Plan, cell_key: str) -> dict[str, object]:
     """What the spec of a cell of that key says of the protocol."""
-    path_given = plan.request.protocol.endswith((".yaml", ".yml"))
-    return {
-        "protocol": str(Path(plan.request.protocol).absolute()) if path_given else plan.request.protocol,
-        "protocol_name": plan.protocol.name,
-        "protocol_hash": plan.protocol.hash,
-        "score_key": keys.score_key(cell_key, plan.protocol.hash),
-    }
+    return specs.protocol_fields(plan.request.protocol, plan.protocol, cell_key)
 
 
 def leakage(plan: Plan) -> tuple[Leakage, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
-from harness import config, datasets
+from harness import config, datasets, keys
 from harness.config import Strict
 from harness.errors import UserError
 from harness.presets import Schedule
@@ -18,6 +18,7 @@ from mrnet import files
 
 if TYPE_CHECKING:
     from harness.datasets.base import Dataset
+    from harness.metrics.protocol import Protocol
 
 
 class _Common(Strict):
@@ -129,6 +130,16 @@ def read_spec(path: Path) -> TrainingSpec | CellSpec:
     if not isinstance(data, dict) or str(data.get("kind")) not in kinds:
         raise UserError(f"{path} is no spec: its `kind` is 'training' or 'cell'. Remove its folder and run again")
     return config.validate(data, kinds[data["kind"]], str(path))
+
+
+def protocol_fields(given: str, protocol: Protocol, cell_key: str) -> dict[str, object]:
+    """What the spec of the cell of that key says of the protocol. given: its name, or its file, as asked for."""
+    return {
+        "protocol": str(Path(given).absolute()) if given.endswith((".yaml", ".yml")) else given,
+        "protocol_name": protocol.name,
+        "protocol_hash": protocol.hash,
+        "score_key": keys.score_key(cell_key, protocol.hash),
+    }
 
 
 def dataset_of(spec: TrainingSpec | CellSpec) -> Dataset:

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from harness.commands.ending import show_reports
 from harness.commands.options import RESULTS, DataRoot, Masks, Protocol, Results, WeightsDir
 from harness.importing.conventions import CONVENTIONS
 
@@ -87,22 +88,4 @@ def import_images(
         typer.echo(f"note: {caution}", err=True)
     done = f"{scored} images imported" if outcome.fresh else f"nothing to do, these {scored} images are there"
     typer.echo(f"{outcome.spec.method}: {done}: {outcome.folder}", err=True)
-    _show_report(outcome)
-
-
-def _show_report(outcome) -> None:
-    """Write the reports of the comparisons that the cell is in, and print tables and paths."""
-    from harness.report import write_all
-    from harness.report.console import print_table
-
-    for paths in write_all(
-        outcome.plan.results.root,
-        dataset=outcome.spec.dataset,
-        protocol=outcome.spec.protocol_name,
-        split=outcome.spec.split,
-        pairs=outcome.spec.test_pair_list_hash,
-        fingerprint=outcome.spec.dataset_fingerprint,
-    ):
-        print_table(paths.table)
-        for path in (paths.markdown, paths.csv, paths.grid):
-            typer.echo(path)
+    show_reports(outcome.plan.results.root, [outcome.spec])

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from harness.commands.ending import end
 from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugins, Results, WeightsDir
 from harness.engine import ENGINES
-from harness.errors import CellFailed, UserError
+from harness.errors import UserError
 from harness.plan import POLICIES
 from harness.suites import Suite, asked_for
 from methods.wrapping import split_list
@@ -18,7 +19,6 @@ DEFAULTS = Suite()
 
 if TYPE_CHECKING:
     from harness.plan import Plan
-    from harness.runner import Outcome
 
 
 def run(
@@ -132,7 +132,7 @@ def run(
 
     outcomes = run_plan(resolved, engine, workers)
     _show_report(resolved)
-    _end(outcomes)
+    end(outcomes)
 
 
 def _seeds(text: str) -> tuple[int, ...]:
@@ -170,22 +170,3 @@ def _show_report(plan: Plan) -> None:
         for path in (paths.markdown, paths.csv, paths.grid):
             if path is not None:
                 typer.echo(path)
-
-
-def _end(outcomes: list[Outcome]) -> None:
-    """Say how each ended, with the reason; CellFailed for failures, UserError where nothing at all could run."""
-    from tabulate import tabulate
-
-    from harness.runner import End
-
-    ends = {end: [outcome for outcome in outcomes if outcome.end is end] for end in End}
-    refused, failed = ends[End.REFUSED], ends[End.FAILED]
-    rows = []
-    for end, found in ends.items():
-        told = [(outcome.label, outcome.reason) for outcome in found if outcome.reason] or [("", "")]
-        rows += [(f"{len(found)} {end.value}", *told[0]), *(("", *row) for row in told[1:])] if found else []
-    typer.echo(tabulate(rows, tablefmt="plain"), err=True)
-    if failed:
-        raise CellFailed(f"{len(failed)} of {len(outcomes)} failed; the same command tries them again")
-    if len(refused) == len(outcomes):
-        raise UserError("nothing could run: every cell is refused")
