@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": "Show what this machine has, and what each missing piece would enable.",
     "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",
     "list": "List methods, datasets, protocols and presets.",
+    "protocols": "Show a protocol's metrics and every constant of them.",
     "data": "Fetch, check and show datasets and their pairs.",
     "weights": "List, fetch and check pretrained networks.",
 }

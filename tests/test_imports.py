@@ -101,6 +101,8 @@ def test_modules_form_no_cycle():
         ["list", "methods"],
         ["list", "datasets"],
         ["list", "protocols"],
+        ["protocols", "show", "std-v1"],
+        ["rescore", "--help"],
         ["weights", "list"],
         ["report", "--help"],
         ["import", "--help"],
