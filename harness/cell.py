@@ -191,6 +191,7 @@ def _score(folder: Path, spec: CellSpec, data: PairData) -> None:
         "seconds": seconds,
         "sets": {key: asdict(value) for key, value in scores.sets.items()},
         "skipped": scores.skipped,
+        "protocol": protocol.model_dump(mode="json"),
     }
     path.with_suffix(".json").unlink(missing_ok=True)
     with files.replacing(path) as temporary:

@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "Show what of a results folder is done, running, failed or to do.",
     "clean": "Remove what nothing refers to, after asking.",
     "doctor": "Show what this machine has, and what each missing piece would enable.",
+    "diff": "Show how two results' numbers differ, and what may explain it.",
     "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",
     "list": "List methods, datasets, protocols and presets.",
     "protocols": "Show a protocol's metrics and every constant of them.",

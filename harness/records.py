@@ -7,7 +7,9 @@ written as the strings "Infinity" and "-Infinity", so that the file stays plain 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -185,8 +187,20 @@ class FolderRecord(Completeness, Measurement):
     mask_hash: str | None = Field(description="hash of names and bytes of their masks; null where there are none")
 
 
+Found = TypeVar("Found", bound=Measurement)
+
+
 def read_record(path: Path) -> Record:
     """Read a record. UserError for what is not one, or is of another schema version."""
+    return _read(path, lambda data: Record.model_validate(data))
+
+
+def read_any_record(path: Path) -> Record | FolderRecord:
+    """Read the record of a cell or of `bench score`, told apart by what it holds. UserError as `read_record`."""
+    return _read(path, lambda data: (Record if "method" in data else FolderRecord).model_validate(data))
+
+
+def _read(path: Path, validated: Callable[[dict], Found]) -> Found:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data.get("schema")
@@ -195,6 +209,6 @@ def read_record(path: Path) -> Record:
                 f"{path} has schema {version}; this version of bench reads schema {SCHEMA_VERSION}. "
                 "Remove the file and run the same `bench run` again: images are kept, scores are made anew"
             )
-        return Record.model_validate(data)
+        return validated(data)
     except (json.JSONDecodeError, AttributeError, ValidationError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a record: {error}. Remove it and run the same `bench run` again") from error

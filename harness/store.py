@@ -96,7 +96,7 @@ def record_path(cell: Path, protocol: str) -> Path:
 
 
 def scores_path(cell: Path, protocol: str) -> Path:
-    """Where a cell's per-pair values under a protocol lie; set values and the score key lie beside it, as .json."""
+    """Where a cell's per-pair values under a protocol lie; set values, score key, constants lie beside it, as .json."""
     return cell / "scores" / f"{protocol}.parquet"
 
 

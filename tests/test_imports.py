@@ -103,6 +103,7 @@ def test_modules_form_no_cycle():
         ["list", "protocols"],
         ["protocols", "show", "std-v1"],
         ["rescore", "--help"],
+        ["diff", "--help"],
         ["weights", "list"],
         ["report", "--help"],
         ["import", "--help"],
