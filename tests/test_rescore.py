@@ -15,6 +15,8 @@ from harness.cli import app
 from harness.commands.ending import show_reports
 from harness.images import write_png
 from harness.records import read_record
+from harness.rendered import market
+from harness.rendered.layouts import write
 from harness.store import Store
 
 OTHER = {**PROTOCOL, "name": "ssim-too", "pairs": ["psnr", "ssim", "m_ssim"], "psnr": {"data_range": 255, "cap_db": 20}}
@@ -218,6 +220,21 @@ def test_a_dataset_that_is_not_at_hand_is_told_with_what_mends_it(world, tmp_pat
     told = world.rescore(code=1)
     assert "bench data fetch footage" in told and "2 done" in told
     assert "is no folder" in world.rescore("--data-root", tmp_path / "nowhere", code=2)
+
+
+def test_data_that_moved_is_named_with_data_root(world, tmp_path):
+    size = market.MarketSize(train_people=4, test_people=5, distractors=2, junk=2, test_pairs=4)
+    write("market", tmp_path / "old", size=size)
+    given = arguments(
+        tmp_path / "moved", "copy", "--data-root", str(tmp_path / "old"), "--set", "size_px=[64, 32]"
+    )  # fmt: skip
+    given[given.index("synthetic")] = "market"
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    (tmp_path / "old").rename(tmp_path / "new")
+    world.results = tmp_path / "moved" / "results"
+    assert str(tmp_path / "old") in world.rescore(code=1)
+    assert "1 done" in world.rescore("--data-root", tmp_path / "new")
 
 
 def test_pairs_that_are_gone_are_told(world):
