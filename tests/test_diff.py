@@ -135,7 +135,7 @@ def test_causes_stand_in_order_the_most_telling_first(tmp_path):
 
 def test_the_constants_of_two_shipped_protocols_are_compared(tmp_path):
     causes = found(compared(tmp_path, {}, {"protocol": "std-v1", "protocol_hash": STD}))
-    assert causes["protocol"]["sets.extractor"] == ("efficientnet-lite0", "inception-v3-compat")
+    assert causes["protocol"]["sets.frechet.extractor"] == ("efficientnet-lite0", "inception-v3-compat")
     assert not [what for what in causes["protocol"] if what.startswith(("psnr", "title"))]
 
 

@@ -29,12 +29,15 @@ def test_a_fresh_plan_names_trainings_cells_and_what_to_fetch(tmp_path, empty_ho
     assert [training.status for training in resolved.trainings] == [Status.TO_DO]
     text = "\n".join(resolved.missing)
     assert "bench data fetch footage" in text
-    assert "bench weights fetch vgg16 alexnet efficientnet_lite0" in text
+    assert "bench weights fetch vgg16 alexnet efficientnet_lite0 blazepose" in text
     assert not (tmp_path / "results").exists()
 
 
 def test_controls_alone_need_no_training_weights(tmp_path, empty_home):
-    assert "vgg16" not in "\n".join(plan(tmp_path, "copy").missing)
+    scoring = "bench weights fetch alexnet vgg16 efficientnet_lite0 blazepose"
+    assert scoring in "\n".join(plan(tmp_path, "copy").missing)
+    few = plan(tmp_path, "copy", protocol="patn-2019").missing
+    assert "vgg16" not in "\n".join(few)
 
 
 def test_one_training_a_seed_and_one_cell_of_a_control(tmp_path):

@@ -18,6 +18,7 @@ from harness.cli import app
 from harness.folder_score import remarks
 from harness.image_folders import FolderPairs, survey
 from harness.images import read_mask, write_png
+from harness.metrics.protocol import load_protocol
 from harness.records import FolderRecord
 
 N = 6
@@ -89,9 +90,12 @@ def test_lpips_and_set_metrics_follow_the_protocol(folders, weights):
     expected = [float(reference(tensor(a), tensor(b))) for a, b in zip(crops(N), noisy(crops(N)), strict=True)]
     assert record.metrics["lpips"].mean == pytest.approx(np.mean(expected), abs=1e-6)
     assert record.metrics["fd_efficientnet_lite0"].small and record.metrics["kd_efficientnet_lite0"].small
-    assert set(record.skipped) == {"m_ssim", "box_ssim", "box_lpips", "is_efficientnet_lite0"}
-    assert set(record.weights) == {"alexnet", "efficientnet_lite0"} and "torch" in record.versions
-    assert "†" in result.output and "M-SSIM: no pair has a mask" in result.output
+    quality = {key for key in record.metrics if not key.endswith("_efficientnet_lite0")}
+    assert quality == {"psnr", "ssim", "lpips", "lpips_vgg"}
+    protocol = load_protocol("offline-v1")
+    assert set(record.skipped) == set(protocol.metric_keys) - set(record.metrics)
+    assert set(record.weights) == {"alexnet", "vgg16", "efficientnet_lite0"} and "torch" in record.versions
+    assert "†" in result.output and "M-SSIM, M-LPIPS: the pairs have no mask" in result.output
 
 
 def test_a_folder_against_itself_is_perfect_whatever_the_ending(folders):
@@ -174,7 +178,7 @@ def test_a_mask_is_a_person_wherever_it_is_not_black(folders):
 def test_boxes_are_those_of_the_masks(folders):
     pairs = FolderPairs(survey(folders / "generated", folders / "target", folders / "mask"))
     rows, columns = np.nonzero(person_mask())
-    np.testing.assert_array_equal(pairs.box(0), [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    np.testing.assert_array_equal(pairs.sample(0).box, [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
 
 # ---- wrong use: exit code 2, one sentence that says what, where and how to mend it
@@ -291,7 +295,7 @@ def test_a_record_that_has_no_place_is_refused_before_any_work(folders):
 def test_missing_weights_are_said_before_a_file_is_read(folders, empty_home):
     (folders / "target" / "clip0" / "0.png").write_bytes(b"x")
     result = bench_score(folders, protocol="std-v1")
-    assert result.exit_code == 2 and "bench weights fetch alexnet inception_v3_fid" in result.output
+    assert result.exit_code == 2 and "bench weights fetch alexnet vgg16 inception_v3_fid" in result.output
     assert "Did you mean 'std-v1'" in bench_score(folders, protocol="std-v2").output
 
 

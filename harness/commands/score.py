@@ -87,7 +87,10 @@ def _table(record: FolderRecord) -> str:
         + (f", {record.missing} missing" if record.missing else ""),
         tabulate(rows, headers=("", "value", "95 % interval or spread", "n"), disable_numparse=True,
                  colalign=("left", "right", "left", "right")),
-        *(f"{METRICS[key].label}: {reason}" for key, reason in record.skipped.items()),
+        *(
+            f"{', '.join(METRICS[key].label for key, why in record.skipped.items() if why == reason)}: {reason}"
+            for reason in dict.fromkeys(record.skipped.values())
+        ),
     ]  # fmt: skip
     groups = {value.groups for value in record.metrics.values() if value.groups is not None and value.low is None}
     if groups:

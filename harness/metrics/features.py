@@ -65,7 +65,7 @@ class EfficientNetLite0(FeatureExtractorBase):
 
     @staticmethod
     def get_default_feature_layer_for_metric(metric: str) -> str:
-        return {"isc": "logits", "fid": "1280", "kid": "1280"}[metric]
+        return {"isc": "logits", "fid": "1280", "kid": "1280", "prc": "1280"}[metric]
 
     @staticmethod
     def can_be_compiled() -> bool:
