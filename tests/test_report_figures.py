@@ -8,7 +8,7 @@ from harness.errors import UserError
 from harness.images import read_image
 from harness.pairs import group_of
 from harness.report.build import columns_of_pictures
-from harness.report.figures import MIN_TILE_PX, Poses, choose_pairs, pose_image
+from harness.report.figures import MIN_TILE_PX, Poses, _title_lines, choose_pairs, pose_image
 from harness.report.select import Entry, comparisons
 from harness.store import Store
 
@@ -55,6 +55,18 @@ def test_every_picture_is_in_the_grid_pixel_for_pixel(tmp_path):
             assert contains(sheet, read_image(store / "cells" / "footage" / method / "images" / f"{pair.id}.png"))
         # the ceiling has no column: the target stands there already
         assert not contains(sheet, read_image(store / "cells/footage/target-None/images" / f"{pair.id}.png"))
+
+
+def test_a_wrappers_title_takes_two_lines_and_moves_the_pictures_down(tmp_path):
+    plain = read_image(write_one(demo_store(tmp_path / "plain"), rows=1).grid)
+    wrapped = demo_store(tmp_path / "wrapped")
+    pairs = pair_list()
+    add(wrapped, record("union-crop(dvg)", pairs, title="Union-crop (DVG)"), pairs, name="union-crop.dvg-0")
+    sheet = read_image(write_one(wrapped, rows=1).grid)
+    assert _title_lines("Union-crop (DVG)") == ["Union-crop", "(DVG)"] and _title_lines("MR-Net") == ["MR-Net"]
+    ink = [np.flatnonzero((image != 255).any(axis=(1, 2)))[0] for image in (plain, sheet)]
+    assert ink[0] == ink[1], "the first line stands where it stood"
+    assert sheet.shape[0] > plain.shape[0]
 
 
 def test_the_caption_names_pairs_seed_and_source(tmp_path):

@@ -170,14 +170,17 @@ def qualitative_grid(
     headings = [("reference", ""), ("target pose", ""), ("target", ""), *((c.title, c.subtitle) for c in columns)]
     lefts = _lefts(len(columns), tile[0])
     total_width = lefts[-1] + tile[0] + _MARGIN_PX
-    top = _MARGIN_PX + 2 * _LINE_PX + _GAP_PX
+    title_lines = max(len(_title_lines(title)) for title, _ in headings)
+    top = _MARGIN_PX + (title_lines + 1) * _LINE_PX + _GAP_PX
     body_end = top + len(pairs) * (tile[1] + _GAP_PX)
     paragraphs = _wrapped(caption, total_width - 2 * _MARGIN_PX)
     sheet = Image.new("RGB", (total_width, body_end + _GAP_PX + len(paragraphs) * _LINE_PX + _MARGIN_PX), _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for left, (title, subtitle) in zip(lefts, headings, strict=True):
-        _centred(draw, left + tile[0] / 2, _MARGIN_PX, title, tile[0], bold=True)
-        _centred(draw, left + tile[0] / 2, _MARGIN_PX + _LINE_PX, subtitle, tile[0], bold=False)
+        lines = _title_lines(title)
+        for place, line in enumerate([*[""] * (title_lines - len(lines)), *lines]):
+            _centred(draw, left + tile[0] / 2, _MARGIN_PX + place * _LINE_PX, line, tile[0], bold=True)
+        _centred(draw, left + tile[0] / 2, _MARGIN_PX + title_lines * _LINE_PX, subtitle, tile[0], bold=False)
     for index, pair in enumerate(pairs):
         y = top + index * (tile[1] + _GAP_PX)
         draw.text((_MARGIN_PX, y + tile[1] / 2), str(index + 1), fill=_INK, font=_font(_FONT_PX, True), anchor="lm")
@@ -188,6 +191,11 @@ def qualitative_grid(
             (_MARGIN_PX, body_end + _GAP_PX + index * _LINE_PX), line, fill=_INK, font=_font(_SMALL_FONT_PX, False)
         )
     write_png(path, np.asarray(sheet))
+
+
+def _title_lines(title: str) -> list[str]:
+    """A wrapper's title in two lines, its inner method below: in one it would have to shrink."""
+    return title.replace(" (", "\n(").split("\n")
 
 
 def _lefts(methods: int, tile_width_px: int) -> list[int]:
