@@ -37,7 +37,7 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def scores(pairs, weights):
-    return score(pairs, PROTOCOL, weights, progress=False)
+    return score(pairs, PROTOCOL, weights, workers=1, progress=False)
 
 
 def test_a_row_a_pair_and_every_metric(pairs, scores):
@@ -61,9 +61,8 @@ def test_sets_hold_one_image_a_target_that_of_the_lowest_pair(pairs, scores, wei
     assert all(value.marked_small for value in scores.sets.values())
 
 
-@pytest.mark.parametrize("workers", [1, 5])
-def test_the_number_of_workers_changes_no_bit(pairs, scores, weights, workers):
-    again = score(pairs, PROTOCOL, weights, workers=workers, progress=False)
+def test_the_number_of_workers_changes_no_bit(pairs, scores, weights):
+    again = score(pairs, PROTOCOL, weights, workers=5, progress=False)
     pd.testing.assert_frame_equal(again.pairs, scores.pairs, check_exact=True)
     assert again.sets == scores.sets
 
@@ -114,7 +113,7 @@ def test_every_image_is_read_once(pairs, weights):
             reads[index] += 1
             return super().sample(index)
 
-    score(Counting(**vars(pairs)), PROTOCOL, weights, progress=False)
+    score(Counting(**vars(pairs)), load_protocol("offline-v1", ["pairs=[psnr, ssim]"]), weights, progress=False)
     assert len(reads) == 12 and set(reads.values()) == {1}
 
 
@@ -134,8 +133,9 @@ def test_targets_are_described_once_when_a_cache_is_given(pairs, scores, weights
         return describe(image, *rest)
 
     monkeypatch.setattr(set_pass, "describe", counting)
+    sets_alone = load_protocol("offline-v1", ["pairs=[psnr]"])
     for _ in range(2):
-        found = score(pairs, PROTOCOL, weights, workers=1, progress=False, feature_cache=tmp_path)
+        found = score(pairs, sets_alone, weights, workers=1, progress=False, feature_cache=tmp_path)
         assert found.sets == scores.sets
     assert [counts[target.tobytes()] for target in pairs.targets] == [1] * 12
     assert [counts[image.tobytes()] for image in pairs.generated_images] == [2] * 7 + [0] + [2] * 3 + [0]
@@ -249,3 +249,34 @@ def test_the_callers_torch_settings_survive(pairs, weights):
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_flat_images_have_a_number_for_every_pair_metric(weights, value):
+    """Black, grey and white answers, and black targets: nothing divides by what is not there."""
+    targets = crops(2)
+    targets[1] = 0
+    protocol = PROTOCOL.model_copy(update={"sets": None})
+    found = score(Pairs.whole(np.full_like(targets, value), targets), protocol, weights, progress=False)
+    assert np.isfinite(found.pairs[list(PROTOCOL.pairs)].to_numpy()).all() and not found.skipped
+    assert found.pairs["pck_02"].tolist() == [0, 0], "a person who is not found has every joint wrong"
+    if value == 0:
+        assert found.pairs.loc[1, ["ssim", "lpips", "psnr"]].tolist() == pytest.approx([1, 0, 100], abs=1e-9)
+
+
+def test_the_metrics_of_others_scripts_refuse_a_flat_image_and_name_the_pair(empty_store):
+    protocol = load_protocol("patn-2019", ["sets=null"])
+    black = Pairs.whole(np.zeros_like(crops(2)), crops(2))
+    with pytest.raises(UserError, match="pair clip_0000: SSIM needs a data range above 0"):
+        score(black, protocol, empty_store, progress=False)
+
+
+def test_the_keypoint_mask_is_drawn_where_the_protocol_says_so_and_the_stored_one_elsewhere(empty_store):
+    pairs = Pairs.whole(noisy(crops(2)), crops(2))
+    protocol = load_protocol("mrnet-2020", ["pairs=[m_ssim_script, m_ssim_text]", "sets=null"])
+    stored = score(pairs, protocol, empty_store, progress=False).pairs
+    drawn = score(pairs.but(dataset="market", masks=[None] * 2), protocol, empty_store, progress=False).pairs
+    assert (stored["m_ssim_script"] != drawn["m_ssim_script"]).all()
+    other = [np.zeros_like(mask) for mask in pairs.masks]
+    again = score(pairs.but(dataset="market", masks=other), protocol, empty_store, progress=False).pairs
+    pd.testing.assert_frame_equal(again, drawn)
