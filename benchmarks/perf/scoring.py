@@ -163,9 +163,8 @@ def sets_report(n: int) -> None:
     print("                                             wall     CPU")
     print(f"  bare passes of the network, s              {wall['bare']:6.1f}  {cpu['bare']:6.1f}")
     print(f"  all from the images on, s                  {wall['ours']:6.1f}  {cpu['ours']:6.1f}")
-    print(
-        f"  ours against the bare passes (goal 1.05)   {wall['ours'] / wall['bare']:6.3f}  {cpu['ours'] / cpu['bare']:6.3f}"
-    )
+    ours_to_bare = (found["ours"] / found["bare"] for found in (wall, cpu))
+    print("  ours against the bare passes (goal 1.05)   {:6.3f}  {:6.3f}".format(*ours_to_bare))
     theirs = (1 + found["fidelity"] / found["bare"] for found in (wall, cpu))
     print("  passes and torch-fidelity's metrics        {:6.3f}  {:6.3f}".format(*theirs))
 
