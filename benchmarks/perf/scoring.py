@@ -1,6 +1,6 @@
 """What scoring costs: SSIM beside scikit-image, set metrics beside the bare network, and memory as pairs grow.
 
-    python benchmarks/perf/scoring.py [ssim] [sets] [memory] [--pairs 300] [--images 1000] [--many 12000]
+    python benchmarks/perf/scoring.py [--reports ssim sets memory] [--pairs 300] [--images 1000] [--many 12000]
 
 ssim: value and map of a pair, which serve SSIM and M-SSIM, on two threads, against two calls of scikit-image a pair.
 sets: kernel distance, Fréchet distance and score, features from EfficientNet-Lite0 on two threads, against the bare
@@ -8,7 +8,7 @@ passes of the network over both sets, mapped over the threads alike; and torch-f
 which are what it adds to the passes.
 memory: the peak of a process that scores N pairs of 128×64 from PNG files and a frame cache by offline-v1, all metrics,
 N = 1,000 against 12,000. Pictures are random noise, smoothed: neither time nor memory depends on what they show.
-Times are taken in turns, in one process, so that other load on the machine falls on all; CPU time is nearly free of it.
+Times are taken in turns, in one process, so that other load on the machine, or a changing clock, falls on all alike.
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+REPORTS = ("ssim", "sets", "memory")
 SIZE_PX = (128, 64)
 THREADS = 2
 ROUNDS = 5
+CHUNK = 20  # pairs between turns
 FEW_PAIRS = 1000
 KB_PER_MB = 1024
 
@@ -45,18 +49,32 @@ def pictures(n: int, seed: int) -> np.ndarray:
     return found
 
 
-def medians(ways: dict[str, Callable[[], object]], rounds: int, warm_up: bool = True) -> tuple[dict[str, float], ...]:
-    """Median wall and CPU seconds of each way, the ways taken in turns; a turn that warms up does not count."""
-    wall: dict[str, list[float]] = {name: [] for name in ways}
-    cpu: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds + warm_up):
+def medians(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Median seconds of each way, the ways taken in turns; a first turn warms up and does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(ROUNDS + 1):
         for name, way in ways.items():
-            wall_s, cpu_s = time.perf_counter(), time.process_time()
+            start_s = time.perf_counter()
             way()
-            if turn >= warm_up:
-                wall[name].append(time.perf_counter() - wall_s)
-                cpu[name].append(time.process_time() - cpu_s)
-    return tuple({name: statistics.median(values) for name, values in found.items()} for found in (wall, cpu))
+            if turn:
+                seconds[name].append(time.perf_counter() - start_s)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+class Spent:
+    """Wall and CPU seconds by name, added up over `with` blocks."""
+
+    def __init__(self) -> None:
+        self.wall_s: Counter[str] = Counter()
+        self.cpu_s: Counter[str] = Counter()
+
+    @contextmanager
+    def on(self, name: str) -> Iterator[None]:
+        """Count what the block takes."""
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        yield
+        self.wall_s[name] += time.perf_counter() - wall_s
+        self.cpu_s[name] += time.process_time() - cpu_s
 
 
 def ssim_report(n: int) -> None:
@@ -86,14 +104,13 @@ def ssim_report(n: int) -> None:
         for found, (value, values) in ((ssim(*pair, constants), theirs(pair)) for pair in pairs[:20])
     )
     with ThreadPoolExecutor(THREADS) as pool:
-        found, _ = medians(
+        found = medians(
             {
                 "two": lambda: [(theirs(pair), theirs(pair)) for pair in pairs],
                 "two on threads": lambda: list(pool.map(lambda pair: (theirs(pair), theirs(pair)), pairs)),
                 "one": lambda: [ssim(*pair, constants) for pair in pairs],
                 "one on threads": lambda: list(pool.map(lambda pair: ssim(*pair, constants), pairs)),
-            },
-            ROUNDS,
+            }
         )
     print(f"SSIM and M-SSIM, {SIZE_PX[0]}×{SIZE_PX[1]}, {n} pairs, ms a pair, {THREADS} threads / one thread")
     print(
@@ -115,7 +132,7 @@ def sets_report(n: int) -> None:
 
     from harness.arithmetic import mapped_exactly
     from harness.metrics import kid
-    from harness.metrics.features import build_extractor, describe
+    from harness.metrics.features import Features, build_extractor, describe
     from harness.metrics.protocol import load_protocol
     from harness.metrics.sets import SetPass
     from harness.weights import WeightStore
@@ -124,24 +141,29 @@ def sets_report(n: int) -> None:
     info = constants.extractor_info
     network = build_extractor(info.name, weights.path(info.asset))
     sides = [pictures(n, 0), pictures(n, 1)]
+    spent, found = Spent(), []
 
-    def bare() -> list:
-        both = [image for side in sides for image in side]
-        return list(mapped_exactly(lambda image: describe(image, network, "cpu"), both, THREADS))
+    def bare(pairs: range) -> list[tuple[Features, ...]]:
+        both = mapped_exactly(lambda i: tuple(describe(side[i], network, "cpu") for side in sides), pairs, THREADS)
+        return list(both)
 
-    def ours() -> dict:
-        with SetPass(constants, weights, "cpu", None) as set_pass:
-            look = mapped_exactly(lambda i: set_pass.look(i, sides[0][i], sides[1][i]), range(n), THREADS)
-            for seen in look:
-                set_pass.add(seen)
-            return set_pass.values(THREADS)[0]
-
-    found = bare()  # warms up, too
-    features = torch.from_numpy(np.stack([one.features for one in found]))
-    made, real = features[:n], features[n:]
-    logits = torch.from_numpy(np.stack([one.logits for one in found[:n]]))
-
-    def fidelity() -> None:
+    torch.set_num_threads(THREADS)
+    bare(range(min(n, CHUNK)))  # warms up
+    with spent.on("ours"):
+        set_pass = SetPass(constants, weights, "cpu", None)
+    with set_pass:
+        for start in range(0, n, CHUNK):
+            pairs = range(start, min(start + CHUNK, n))
+            with spent.on("bare"):
+                found += bare(pairs)
+            with spent.on("ours"):
+                for seen in mapped_exactly(lambda i: set_pass.look(i, sides[0][i], sides[1][i]), pairs, THREADS):
+                    set_pass.add(seen)
+        with spent.on("ours"), spent.on("metrics"):
+            set_pass.values(THREADS)
+    made, real = (torch.from_numpy(np.stack([both[side].features for both in found])) for side in (0, 1))
+    logits = torch.from_numpy(np.stack([both[0].logits for both in found]))
+    with spent.on("fidelity"):
         isc_features_to_metric(logits, constants.score.splits, True, constants.score.seed)
         fid_statistics_to_metric(*(fid_features_to_statistics(side) for side in (made, real)), verbose=False)
         kid_features_to_metric(
@@ -157,16 +179,20 @@ def sets_report(n: int) -> None:
             verbose=False,
         )
 
-    torch.set_num_threads(THREADS)
-    wall, cpu = medians({"bare": bare, "ours": ours, "fidelity": fidelity}, 1, warm_up=False)
     print(f"three set metrics, {n} images a set of {SIZE_PX[0]}×{SIZE_PX[1]}, {info.title}, {THREADS} threads")
     print("                                             wall     CPU")
-    print(f"  bare passes of the network, s              {wall['bare']:6.1f}  {cpu['bare']:6.1f}")
-    print(f"  all from the images on, s                  {wall['ours']:6.1f}  {cpu['ours']:6.1f}")
-    ours_to_bare = (found["ours"] / found["bare"] for found in (wall, cpu))
-    print("  ours against the bare passes (goal 1.05)   {:6.3f}  {:6.3f}".format(*ours_to_bare))
-    theirs = (1 + found["fidelity"] / found["bare"] for found in (wall, cpu))
-    print("  passes and torch-fidelity's metrics        {:6.3f}  {:6.3f}".format(*theirs))
+    for what, name in (
+        ("bare passes of the network, s", "bare"),
+        ("ours from the images on, s", "ours"),
+        ("the metrics alone, s", "metrics"),
+        ("torch-fidelity's metrics alone, s", "fidelity"),
+    ):
+        print(f"  {what:40s} {spent.wall_s[name]:7.2f} {spent.cpu_s[name]:7.2f}")
+    ours, theirs = zip(
+        *((s["ours"] / s["bare"], 1 + s["fidelity"] / s["bare"]) for s in (spent.wall_s, spent.cpu_s)), strict=True
+    )
+    print("  ours against the bare passes (goal 1.05) {:7.3f} {:7.3f}".format(*ours))
+    print("  bare passes and torch-fidelity's metrics {:7.3f} {:7.3f}".format(*theirs))
 
 
 class StoredPairs:
@@ -258,7 +284,7 @@ def _peaks(counts: tuple[int, ...]) -> Iterator[tuple[int, float]]:
 def main() -> None:
     """Print the reports that were asked for, all by default."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("reports", nargs="*", choices=["ssim", "sets", "memory"], default=["ssim", "sets", "memory"])
+    parser.add_argument("--reports", nargs="+", choices=REPORTS, default=REPORTS)
     parser.add_argument("--pairs", type=int, default=300, help="for ssim")
     parser.add_argument("--images", type=int, default=1000, help="in a set, for sets")
     parser.add_argument("--many", type=int, default=12000, help="pairs of the larger process, for memory")
