@@ -25,8 +25,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.metrics.features import Features
+    from harness.metrics.protocol import SetConstants
 
 REPORTS = ("ssim", "sets", "memory")
 SIZE_PX = (128, 64)
@@ -123,16 +130,36 @@ def ssim_report(n: int) -> None:
     print(f"  greatest difference of value and map       {apart:.1e}  (goal 1e-6)")
 
 
-def sets_report(n: int) -> None:
-    """Seconds of the bare passes, of all set metrics from the images on, and of torch-fidelity's metrics."""
-    import torch
+def by_torch_fidelity(made: Tensor, real: Tensor, logits: Tensor, constants: SetConstants) -> None:
+    """torch-fidelity's three metrics of features (n, D) and logits (n, classes)."""
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
     from torch_fidelity.metric_isc import isc_features_to_metric
     from torch_fidelity.metric_kid import kid_features_to_metric
 
-    from harness.arithmetic import mapped_exactly
     from harness.metrics import kid
-    from harness.metrics.features import Features, build_extractor, describe
+
+    isc_features_to_metric(logits, constants.score.splits, True, constants.score.seed)
+    fid_statistics_to_metric(*(fid_features_to_statistics(side) for side in (made, real)), verbose=False)
+    kid_features_to_metric(
+        made,
+        real,
+        kid_subsets=constants.kernel.subsets,
+        kid_subset_size=kid.subset_size(len(made), constants.kernel),
+        kid_kernel="poly",
+        kid_kernel_poly_degree=constants.kernel.degree,
+        kid_kernel_poly_gamma=None,
+        kid_kernel_poly_coef0=constants.kernel.coef0,
+        rng_seed=constants.kernel.seed,
+        verbose=False,
+    )
+
+
+def sets_report(n: int) -> None:
+    """Seconds of the bare passes, of all set metrics from the images on, and of torch-fidelity's metrics."""
+    import torch
+
+    from harness.arithmetic import mapped_exactly
+    from harness.metrics.features import build_extractor, describe
     from harness.metrics.protocol import load_protocol
     from harness.metrics.sets import SetPass
     from harness.weights import WeightStore
@@ -164,21 +191,7 @@ def sets_report(n: int) -> None:
     made, real = (torch.from_numpy(np.stack([both[side].features for both in found])) for side in (0, 1))
     logits = torch.from_numpy(np.stack([both[0].logits for both in found]))
     with spent.on("fidelity"):
-        isc_features_to_metric(logits, constants.score.splits, True, constants.score.seed)
-        fid_statistics_to_metric(*(fid_features_to_statistics(side) for side in (made, real)), verbose=False)
-        kid_features_to_metric(
-            made,
-            real,
-            kid_subsets=constants.kernel.subsets,
-            kid_subset_size=kid.subset_size(n, constants.kernel),
-            kid_kernel="poly",
-            kid_kernel_poly_degree=constants.kernel.degree,
-            kid_kernel_poly_gamma=None,
-            kid_kernel_poly_coef0=constants.kernel.coef0,
-            rng_seed=constants.kernel.seed,
-            verbose=False,
-        )
-
+        by_torch_fidelity(made, real, logits, constants)
     print(f"three set metrics, {n} images a set of {SIZE_PX[0]}×{SIZE_PX[1]}, {info.title}, {THREADS} threads")
     print("                                             wall     CPU")
     for what, name in (
