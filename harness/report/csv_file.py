@@ -1,19 +1,25 @@
-"""Tables as CSV at full precision: a row a method (scope `all`) and a row a method and track, a column a number."""
+"""Tables as CSV at full precision: a row a method (scope `all`), a row a method and track, a row a method and part.
+
+A part's scope names its challenge or what it is a kind of: `person_scale low`, `category squats`.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 
+from harness.report.challenges import Breakdown
 from harness.report.select import Comparison
 from harness.report.table import PLUMBING, Row, Table, Value
 
 ALL_PAIRS = "all"
 SMALL_SET = "small_set"
+_BOUNDS = ("scope_from", "scope_to")
 _PARTS = ("low", "high", "std", "seeds_sd")
 
 
-def render(comparison: Comparison, main: Table, groups: Table | None) -> str:
+def render(comparison: Comparison, main: Table, groups: Table | None, breakdowns: Sequence[Breakdown] = ()) -> str:
     """The CSV text.
 
     A number that is not there, and every number of a plumbing check, is an empty field; a column of intervals, spreads
@@ -43,6 +49,7 @@ def render(comparison: Comparison, main: Table, groups: Table | None) -> str:
             pairs = zip(groups.columns, row.values, strict=True)
             values = {} if main.plumbing else {column.key: value for column, value in pairs if column.group == name}
             rows.append({"scope": name} | _row(row) | _numbers(values) | fixed)
+    rows.extend(part | fixed for breakdown in breakdowns for part in _parts(breakdown, main.plumbing))
     used = {field for row in rows for field in row}
     numbers = [
         field
@@ -51,11 +58,24 @@ def render(comparison: Comparison, main: Table, groups: Table | None) -> str:
         if field in used or field == key
     ]
     file = io.StringIO()
-    heading = ["scope", "group", "method", "title", "seeds", "n", "missing", *numbers, *fixed]
+    bounds = [field for field in _BOUNDS if field in used]
+    heading = ["scope", *bounds, "group", "method", "title", "seeds", "n", "missing", *numbers, *fixed]
     writer = csv.DictWriter(file, heading, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()
+
+
+def _parts(breakdown: Breakdown, plumbing: bool) -> Iterator[dict[str, object]]:
+    """A row a method and part. n: the pairs of the part; scope_from and scope_to: the bounds of a challenge's part."""
+    for row in breakdown.table.rows:
+        for part in breakdown.parts:
+            pairs = zip(breakdown.table.columns, row.values, strict=True)
+            values = {} if plumbing else {column.key: value for column, value in pairs if column.group == part.name}
+            found = {"scope": f"{breakdown.scope} {part.name}", "n": len(part.pairs)} | _row(row) | _numbers(values)
+            if part.low is not None and part.high is not None:
+                found |= dict(zip(_BOUNDS, (repr(part.low), repr(part.high)), strict=True))
+            yield found
 
 
 def _row(row: Row) -> dict[str, object]:
