@@ -16,7 +16,10 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Challenge:
-    """What a table needs to know of a challenge. source: where the paper speaks of it. More is harder, but of scale."""
+    """What a table needs to know of a challenge; source: where the paper speaks of it.
+
+    More is harder, except for scale: small persons are.
+    """
 
     key: str
     label: str
@@ -34,7 +37,7 @@ CHALLENGES = (
     ),
     Challenge(
         "displacement", "displacement", "of the image's diagonal", 3,
-        "distance between the centres of the reference's and the target's person box",
+        "distance between the centres of both person boxes, over the image's diagonal",
         "I, at any position; IV.C, when the human body moves",
     ),
     Challenge(

@@ -80,6 +80,8 @@ def breakdowns(comparison: Comparison, folder: Path, pairs: PairList) -> tuple[t
         return (), (f"Breakdown by challenge: none, {len(rows)} test pairs are fewer than {LEAST_PAIRS}",)
     keys = _headline_keys(comparison)
     values, lacking = _values(comparison, keys)
+    if not any(values.values()):
+        return (), ("Breakdown by challenge: none, no record has per-pair values; `bench rescore` writes them",)
     found, remarks = [], []
     for challenge in CHALLENGES:
         parts = thirds([(row.pair, row.values[challenge.key]) for row in rows])
@@ -96,7 +98,7 @@ def breakdowns(comparison: Comparison, folder: Path, pairs: PairList) -> tuple[t
     sentences = [f"No breakdown, for it does not part the pairs: {', '.join(remarks)}"] if remarks else []
     if lacking:
         sentences.append(f"No per-pair values, and so no breakdown: {', '.join(lacking)}; `bench rescore` writes them")
-    return (tuple(found) if keys else ()), tuple(sentences)
+    return tuple(found), tuple(sentences)
 
 
 def thirds(values: Sequence[tuple[str, float]]) -> tuple[Part, ...]:
@@ -191,11 +193,11 @@ def _by_challenge(
     values: _PairValues,
     pairs: int,
 ) -> Breakdown:
-    unit = f"as a share {challenge.unit}" if challenge.unit.startswith("of ") else f"in {challenge.unit}"
+    unit = "" if challenge.unit.startswith("of ") else f", in {challenge.unit}"
     shown = ", ".join(f"{part.name} {bounds(part, challenge)} ({len(part.pairs):,} pairs)" for part in parts)
     without = pairs - sum(len(part.pairs) for part in parts)
     undefined = f"; not defined for {without:,} pairs" if without else ""
-    legend = f"{challenge.label.capitalize()}: {challenge.definition}, {unit}: {shown}{undefined}."
+    legend = f"{challenge.label.capitalize()}: {challenge.definition}{unit}: {shown}{undefined}."
     table = _table(comparison, f"By {challenge.label}", keys, parts, values, legend)
     return Breakdown(challenge.key, challenge, parts, table)
 
