@@ -27,7 +27,7 @@ from harness import child, engine, provenance, store
 from harness.errors import CellFailed, UserError, disk_error
 from harness.estimate import shown_s
 from harness.pairs import PairData
-from harness.pairs_folder import write_pairs_folder
+from harness.pairs_folder import complete, write_pairs_folder
 from harness.plan import Cell, Plan, Status, Training, needed_assets
 from harness.progress import plain_lines
 from harness.specs import CellSpec, TrainingSpec
@@ -84,6 +84,7 @@ def run(plan: Plan, engine_name: str = "local", workers: int = 1) -> list[Outcom
         if cell.status is not Status.TO_DO
     ]
     if not plan.to_do:
+        complete(plan.pairs_folder(plan.dataset.fingerprint(plan.preset.size_px)), plan.dataset)
         return known
     if plan.missing:
         raise UserError("\n".join(plan.missing))
@@ -106,7 +107,7 @@ class _Run:
         frames = plan.dataset.frames(plan.preset.size_px)
         self._test = PairData(frames, plan.test)
         self._train = PairData(frames, plan.train)
-        write_pairs_folder(plan.pairs_folder(frames.fingerprint), frames, plan.test)
+        write_pairs_folder(plan.pairs_folder(frames.fingerprint), frames, plan.test, plan.dataset)
         for task in (*self._trainings, *plan.to_do):
             # what is still to do can then be told from the folder alone (`bench status`)
             if not (task.folder / store.SPEC).is_file():

@@ -3,7 +3,7 @@
 models/<method>-<key>/           spec.yaml train.csv log.txt checkpoint/ done.json (written last)
 cells/<dataset>/<method>-<key>/  spec.yaml log.txt failure.json? images/<pair id>.png scores/<protocol>.{parquet,json}
                                  record-<protocol>.json (written last: its presence means done)
-pairs/<dataset>-<pair list's hash>-<HxW>-<fingerprint>/    pairs.csv frames/*.png poses.json
+pairs/<dataset>-<pair list's hash>-<HxW>-<fingerprint>/    pairs.csv frames/*.png poses.json challenges.csv
 """
 
 from __future__ import annotations

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from harness.controls import CONTROL_CARDS
 from harness.datasets.frames import FrameStore
@@ -13,7 +15,7 @@ from harness.pairs import Pair, PairList, group_of
 from harness.pairs_folder import write_pairs_folder
 from harness.records import Budget, MetricValue, Record
 from harness.report import write_all
-from harness.store import Store, image_path, record_path
+from harness.store import Store, image_path, record_path, scores_path
 from methods.card import DatasetInfo
 from mrnet.skeletons import PENN13
 
@@ -114,6 +116,14 @@ def add(root: Path, result: Record, pairs: PairList, name: str = "") -> Path:
         write_png(image_path(cell, pair.id), noise(generator))
     result.write(record_path(cell, result.protocol))
     return cell
+
+
+def keep_scores(cell: Path, result: Record, frame: pd.DataFrame) -> None:
+    """Write the per-pair values behind a record: `pair`, `group`, then metric keys."""
+    path = scores_path(cell, result.protocol)
+    path.parent.mkdir(exist_ok=True)
+    frame.to_parquet(path, index=False)
+    path.with_suffix(".json").write_text(json.dumps({"score_key": result.score_key}), encoding="utf-8")
 
 
 def demo_store(root: Path) -> Path:

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
+from harness.assets import DEMO_ASSETS
 from harness.commands import data, weights
 from harness.errors import UserError
 from harness.images import read_image
@@ -66,7 +67,7 @@ def test_weights_list_shows_source_licence_and_command(empty_home):
 
 
 def test_weights_fetch_and_check(weights_here):
-    assert run(weights.app, "fetch").count("nothing to do") == 3
+    assert run(weights.app, "fetch").count("nothing to do") == len(DEMO_ASSETS)
     assert "alexnet: good" in run(weights.app, "check", "alexnet")
 
 

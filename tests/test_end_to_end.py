@@ -54,7 +54,7 @@ def test_the_target_is_the_ceiling_of_every_pair_metric(run):
 
 def test_the_record_says_where_it_comes_from(run):
     record = records(run[0])["mrnet"]
-    assert set(record["weights"]) == {"vgg16", "alexnet", "efficientnet_lite0"}
+    assert set(record["weights"]) == {"vgg16", "alexnet", "efficientnet_lite0", "blazepose"}
     assert record["budget"]["samples"] == record["budget"]["steps"] * record["budget"]["batch_size"]
     assert record["target_box_source"] == "joints"
     assert record["ranked"] is False

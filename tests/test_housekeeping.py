@@ -237,7 +237,8 @@ def test_doctor_names_what_each_missing_piece_would_enable(empty_home, tmp_path)
     assert about(lines, "datasets", "synthetic").good
     vgg19 = about(lines, "weights", "vgg19").text
     assert "perceptual and RoI losses of the paper. Run: bench weights fetch vgg19" in vgg19
-    assert about(lines, "protocols", "std-v1").text == ("std-v1: needs bench weights fetch alexnet vgg16 efficientnet_lite0 blazepose inception_v3_fid")
+    needed = "alexnet vgg16 efficientnet_lite0 blazepose inception_v3_fid"
+    assert about(lines, "protocols", "std-v1").text == f"std-v1: needs bench weights fetch {needed}"
     assert about(lines, "presets", "mrnet at quick").text == "mrnet at quick: needs bench weights fetch vgg16"
     assert any("bf16" in line.text for line in lines) and any("torch " in line.text for line in lines)
     assert not [line for line in lines if line.essential and line.good is False]

@@ -6,12 +6,13 @@ from collections import Counter
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 from scipy.ndimage import binary_dilation
 from typer.testing import CliRunner
 
 from harness import datasets
 from harness.cli import app
+from harness.datasets.penn_labels import read_video
 from harness.errors import UserError
 from harness.pairs import group_of, overlap
 from harness.rendered import layouts
@@ -687,3 +688,29 @@ def test_drawn_frames_can_be_decoded_and_paired(drawn):
         "val": 1,
         "test": 2,
     }
+
+
+# ---- the action, which is a pair's category
+
+
+def test_the_category_of_a_drawn_frame_is_its_videos_action(drawn):
+    dataset = read(drawn[0])
+    told = {name[:4]: dataset.category(name) for name in dataset.frame_ids()}
+    # whosoever reads the file for himself finds the same word
+    assert told == {name: str(loadmat(dataset.folder / "labels" / f"{name}.mat")["action"][0]) for name in told}
+    assert len(told) == 6 and len(set(told.values())) > 1
+
+
+def test_a_video_without_an_action_has_no_category_and_the_same_digest(tmp_path):
+    label(tmp_path, "0001")
+    label(tmp_path, "0002", without=("action",))
+    label(tmp_path, "0003", action="  ")
+    named, unnamed, blank = (read_video(tmp_path / "labels" / f"000{n}.mat", None) for n in (1, 2, 3))
+    assert (named.action, unnamed.action, blank.action) == ("squats", None, None)
+    assert named.digest == unnamed.digest == blank.digest
+    with pytest.raises(UserError, match=r"action is \[7\]; one name is needed"):
+        read_video(label(tmp_path, "0004", action=7), None)
+
+
+def test_a_set_without_categories_tells_none():
+    assert datasets.get("synthetic").category("red-1/0001") is None

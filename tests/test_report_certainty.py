@@ -1,11 +1,9 @@
 """Certainty, rank stability and gains in the report: known differences are found, few groups infer nothing."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
-from report_store import add, record, write_one, write_pairs
+from report_store import add, keep_scores, record, write_one, write_pairs
 from test_report_write import read_csv
 
 from harness import recording
@@ -52,10 +50,7 @@ def write(root, method, pairs, better=0.0, wobble=0.0, name="", pairwise=None, *
     values = {"metrics": recording.metric_values(frame, sets), "by_group": recording.group_means(frame)}
     result = record(method, pairs, better, **values, **changes)
     folder = add(root, result, pairs, name)
-    path = scores_path(folder, result.protocol)
-    path.parent.mkdir(exist_ok=True)
-    frame.to_parquet(path, index=False)
-    path.with_suffix(".json").write_text(json.dumps({"score_key": result.score_key}))
+    keep_scores(folder, result, frame)
     return Entry(result, folder)
 
 

@@ -106,7 +106,8 @@ def test_score_gives_a_cells_images_the_numbers_of_its_record(killed, tmp_path):
             ours, theirs = ({**it["metrics"][key], "groups": None} for it in (found, expected))
             assert ours == theirs, (method, key)  # a folder knows no clips, so all of it is one group
         assert found["n"] == 10 and found["missing"] == 0 and found["protocol"] == "offline-v1"
-        assert found["weights"] == {name: expected["weights"][name] for name in ("alexnet", "efficientnet_lite0")}
+        used = ("alexnet", "vgg16", "efficientnet_lite0")
+        assert found["weights"] == {name: expected["weights"][name] for name in used}
         assert found["versions"] == expected["versions"] and found["protocol_hash"] == expected["protocol_hash"]
 
 

@@ -71,6 +71,6 @@ def report(
         formats=wanted, rows=rows, seed=seed,
     ):  # fmt: skip
         print_table(paths.table)
-        for path in (paths.markdown, paths.csv, paths.grid):
+        for path in (paths.markdown, paths.csv, paths.grid, paths.challenges):
             if path is not None:
                 typer.echo(path)

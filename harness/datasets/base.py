@@ -112,6 +112,10 @@ class Dataset(ABC):
     def person(self, frame_id: str) -> str | None:
         """Who is on the frame; None where the dataset does not tell."""
 
+    def category(self, frame_id: str) -> str | None:
+        """What the person does, in the dataset's own word; None where it does not tell."""
+        return None
+
     @abstractmethod
     def pair_list(self, split: str, partition: str, size_px: tuple[int, int]) -> PairList:
         """The fixed pairs of a partition. `size_px` may only decide which frames are usable, never which are drawn."""

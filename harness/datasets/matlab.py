@@ -9,14 +9,17 @@ from typing import Any
 from harness.errors import UserError, some
 
 
-def load(path: Path, variables: Iterable[str]) -> dict[str, Any]:
-    """The variables of a .mat file as scipy gives them. UserError for a missing or damaged file or variable."""
+def load(path: Path, variables: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+    """The variables of a .mat file as scipy gives them, and those of `optional` that it has.
+
+    UserError for a missing or damaged file, and for a variable that is missing and not optional.
+    """
     from scipy.io import loadmat, whosmat
 
     wanted = list(variables)
     try:
         with path.open("rb") as file:
-            found = loadmat(file, variable_names=wanted)
+            found = loadmat(file, variable_names=[*wanted, *optional])
             lacking = [name for name in wanted if name not in found]
             there = [name for name, _, _ in whosmat(file)] if lacking else []
     except FileNotFoundError as error:

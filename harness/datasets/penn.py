@@ -113,6 +113,10 @@ class PennAction(OnDisk):
         found = track(paths, "reading labels of Penn Action")
         return {path.stem: read_video(path, self._last_image(path.stem)) for path in found}
 
+    def category(self, frame_id: str) -> str | None:
+        """The video's action, such as `squats`."""
+        return self.videos[group_of(frame_id)].action
+
     def notes(self) -> tuple[str, ...]:
         return self.index.notes
 

@@ -13,6 +13,7 @@ from harness.errors import UserError
 from mrnet.skeletons import PENN13
 
 _VARIABLES = ("x", "y", "visibility", "train", "bbox", "dimensions", "nframes")
+_ACTION = "action"
 
 # a video may end so many images before its annotation; where more lack, the copy is not whole, which decoding says
 _MOST_LOST = 2
@@ -20,13 +21,17 @@ _MOST_LOST = 2
 
 @dataclass(frozen=True)
 class Video:
-    """A video: joints (n, 13, 2) and boxes (n, 4), 0-based pixels, NaN = missing; what was odd, a sentence each."""
+    """A video: joints (n, 13, 2) and boxes (n, 4), 0-based pixels, NaN = missing; what was odd, a sentence each.
+
+    action: one of the dataset's 15; None where the file names none. It enters no pair and so no digest.
+    """
 
     joints: np.ndarray
     boxes: np.ndarray
     trains: bool
     digest: str
     notes: tuple[str, ...]
+    action: str | None
 
 
 def read_video(path: Path, last_image: int | None) -> Video:
@@ -34,7 +39,7 @@ def read_video(path: Path, last_image: int | None) -> Video:
 
     UserError that names the file and the variable.
     """
-    found = matlab.load(path, _VARIABLES)
+    found = matlab.load(path, _VARIABLES, optional=(_ACTION,))
     x, y, visible = (_table(path, name, found[name], len(PENN13)) for name in ("x", "y", "visibility"))
     height, width = _numbers(path, "dimensions", found["dimensions"], 3)[:2]
     annotated = int(_numbers(path, "nframes", found["nframes"], 1)[0])
@@ -52,7 +57,15 @@ def read_video(path: Path, last_image: int | None) -> Video:
         notes.append(f"video {path.stem}: {unboxed} of {count} frames have no usable box; joints give theirs")
     trains = bool(_numbers(path, "train", found["train"], 1)[0] == 1)
     content = [joints.tobytes(), boxes.tobytes(), repr((height, width, trains)).encode()]
-    return Video(joints, boxes, trains, hashlib.sha256(b"".join(content)).hexdigest(), tuple(notes))
+    digest = hashlib.sha256(b"".join(content)).hexdigest()
+    return Video(joints, boxes, trains, digest, tuple(notes), _action(path, found.get(_ACTION)))
+
+
+def _action(path: Path, value: np.ndarray | None) -> str | None:
+    words = [] if value is None else np.ravel(value).tolist()
+    if len(words) > 1 or not all(isinstance(word, str) for word in words):
+        raise UserError(f"{path}: action is {words}; one name is needed")
+    return words[0].strip() or None if words else None
 
 
 def _length(

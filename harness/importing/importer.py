@@ -152,7 +152,7 @@ def _spec(plan: Plan, name: str, imported: Imported) -> CellSpec:
 def _make(place: Path, plan: Plan, spec: CellSpec, imported: Imported, found: Survey, convention: Convention) -> None:
     """Fill the cell's folder: what was there, the spec, the images, the scores and, last, the record."""
     frames = plan.dataset.frames(plan.preset.size_px)
-    write_pairs_folder(plan.pairs_folder(frames.fingerprint), frames, plan.test)
+    write_pairs_folder(plan.pairs_folder(frames.fingerprint), frames, plan.test, plan.dataset)
     there = replace(plan.test, pairs=tuple(pair for pair in plan.test.pairs if pair.id in found.files))
     with store.held(place, say):
         recording.keep_imported(place, imported)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from harness.pairs import PairList
+    from harness.report.challenges import Breakdown
+    from harness.report.markdown import Picture
     from harness.report.select import Comparison, Entry
     from harness.report.table import Table
     from harness.store import Store
@@ -22,13 +25,17 @@ REPORT_FOLDER = "report"
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """A report's files (None: that format was not asked for) and its tables, for the terminal."""
+    """A report's files (None: that format was not asked for) and its tables, for the terminal.
+
+    challenges: the figure of the breakdown; None where there is none.
+    """
 
     markdown: Path | None
     csv: Path | None
     grid: Path
     table: Table
     by_group: Table | None
+    challenges: Path | None = None
 
 
 def write_all(
@@ -88,9 +95,7 @@ def _write_one(
     rows: int,
     seed: int,
 ) -> ReportPaths:
-    from harness.report import certainty, csv_file, footer, markdown, pair_scores
-    from harness.report.build import group_table, main_table, topic_tables
-    from harness.report.cost import cost_table
+    from harness.report import contents, csv_file, markdown
     from harness.store import Store
     from mrnet import files
 
@@ -99,42 +104,62 @@ def _write_one(
             raise unknown("format", name, FORMATS)
     store = Store(store_root)
     out = store.root / REPORT_FOLDER if out is None else Path(out)
-    scores = pair_scores.read(store, comparison)
-    contests = certainty.contests(scores)
-    under = (*footer.lines(comparison), *certainty.unread_line(scores))
-    main, by_group = certainty.marked(main_table(comparison, under), contests), group_table(comparison)
-    found = (certainty.certainty_table(comparison, contests, entries), certainty.gain_table(comparison, scores))
-    topics = tuple(certainty.marked(table, contests) for table in topic_tables(comparison))
-    more = (*topics, *(table for table in (*found, cost_table(comparison)) if table))
+    pairs = _pair_list(store, comparison)
+    found = contents.gather(store, comparison, entries, pairs)
     grid = out / f"{comparison.stem}.png"
-    caption = _write_grid(store, comparison, grid, rows, seed)
+    caption = _write_grid(store, comparison, pairs, grid, rows, seed)
+    figure = _write_challenges(comparison, found.breakdowns, out / f"{comparison.stem}-challenges.png")
     paths = {name: out / f"{comparison.stem}.{ending}" for name, ending in (("markdown", "md"), ("csv", "csv"))}
     if "markdown" in formats:
-        tables = [table for table in (main, *more, by_group) if table]
-        files.write_text(paths["markdown"], markdown.document(tables, grid.name, " ".join(caption)))
+        pictures = [markdown.Picture("qualitative grid", grid.name, " ".join(caption)), *([figure] if figure else [])]
+        files.write_text(paths["markdown"], markdown.document(found.tables, pictures))
     if "csv" in formats:
-        files.write_text(paths["csv"], csv_file.render(comparison, main, by_group, more))
+        files.write_text(paths["csv"], csv_file.render(found))
     asked = {name: path if name in formats else None for name, path in paths.items()}
-    return ReportPaths(asked["markdown"], asked["csv"], grid, main, by_group)
+    drawn = out / figure.path if figure else None
+    return ReportPaths(asked["markdown"], asked["csv"], grid, found.main, found.by_group, drawn)
 
 
-def _write_grid(store: Store, comparison: Comparison, path: Path, rows: int, seed: int) -> tuple[str, ...]:
-    """Draw the grid; returns its caption, less the dataset's caution, which the footer of the table holds."""
+def _pairs_folder(store: Store, comparison: Comparison) -> Path:
+    return store.root / "pairs" / comparison.first.pairs
+
+
+def _pair_list(store: Store, comparison: Comparison) -> PairList:
+    """The list the records name. UserError where the pairs folder holds another."""
     from harness.pairs import PairList
     from harness.pairs_folder import PAIRS
+
+    path = _pairs_folder(store, comparison) / PAIRS
+    pair_list = PairList.read(path)
+    if pair_list.hash != comparison.first.pair_list_hash:
+        raise UserError(
+            f"{path} has the hash {pair_list.hash}, the records name {comparison.first.pair_list_hash}. "
+            "Remove the folder and run the same `bench run` again: it writes the list"
+        )
+    return pair_list
+
+
+def _write_challenges(comparison: Comparison, parts: Sequence[Breakdown], path: Path) -> Picture | None:
+    """Draw the breakdown; None where there is none, or numbers that are no results."""
+    from harness.report import challenge_figure, markdown
+    from harness.report.build import is_plumbing
+
+    if is_plumbing(comparison) or not any(part.challenge for part in parts):
+        return None
+    caption = challenge_figure.draw(path, parts, str(comparison.name))
+    return markdown.Picture("values by challenge", path.name, caption)
+
+
+def _write_grid(
+    store: Store, comparison: Comparison, pair_list: PairList, path: Path, rows: int, seed: int
+) -> tuple[str, ...]:
+    """Draw the grid; returns its caption, less the dataset's caution, which the footer of the table holds."""
     from harness.report import figures, footer
     from harness.report.build import columns_of_pictures, is_plumbing, not_pictured
     from harness.report.select import SHORT_HASH
     from harness.report.table import PLUMBING
 
-    folder = store.root / "pairs" / comparison.first.pairs
-    pair_list = PairList.read(folder / PAIRS)
-    if pair_list.hash != comparison.first.pair_list_hash:
-        raise UserError(
-            f"{folder / PAIRS} has the hash {pair_list.hash}, "
-            f"the records name {comparison.first.pair_list_hash}. "
-            "Remove the folder and run the same `bench run` again: it writes the list"
-        )
+    folder = _pairs_folder(store, comparison)
     chosen = figures.choose_pairs(pair_list.pairs, rows, seed)
     columns = [
         figures.GridColumn(title, subtitle, images) for title, subtitle, images in columns_of_pictures(comparison)

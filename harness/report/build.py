@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -332,3 +332,51 @@ def _legend(table: Table) -> tuple[str, ...]:
             "†: a distance between sets of fewer than 2,048 images, never ranked; the kernel distance leads there."
         )
     return tuple(lines)
+
+
+FLOORS = ("copy", "mean")
+"""The controls that stand beside methods in a breakdown."""
+
+
+def leading_keys(comparison: Comparison) -> tuple[str, ...]:
+    """Keys of the metrics of the main table, in the order of its columns."""
+    return tuple(column.key for column in _columns([entry.record for entry in comparison.entries], "main"))
+
+
+def breakdown_table(
+    comparison: Comparison,
+    title: str,
+    columns: Sequence[tuple[str, str]],
+    value_of: Callable[[Record, str, str], Value | None],
+    legend: Sequence[str],
+) -> Table:
+    """A table of the methods and their floors by parts of the pairs.
+
+    columns: (metric key, name of the part). value_of: a record's value under both; seeds are averaged. legend: lines to
+    stand before those that say what marks mean.
+    """
+    rows = [records for records in row_records(comparison) if _in_breakdown(records[0])]
+    heads = tuple(_column(key, part) for key, part in columns)
+    body = tuple(
+        table_row(comparison, records, tuple(_over_seeds(records, column, value_of) for column in heads))
+        for records in rows
+    )
+    table = _finish(Table(title, heads, body, plumbing=is_plumbing(comparison)))
+    return replace(table, legend=(*legend, *table.legend))
+
+
+def _in_breakdown(record: Record) -> bool:
+    group = row_group(record)
+    if group is RowGroup.CONTROL:
+        return record.method in FLOORS
+    return group not in (RowGroup.PRIVILEGED, RowGroup.SCENE)
+
+
+def _over_seeds(
+    records: Sequence[Record], column: Column, value_of: Callable[[Record, str, str], Value | None]
+) -> Value | None:
+    found = [value for record in records if (value := value_of(record, column.key, column.group)) is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    means = [value.mean for value in found]
+    return Value(statistics.fmean(means), seeds_sd=_spread(means), n=min(value.n for value in found))

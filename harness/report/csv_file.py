@@ -1,26 +1,32 @@
-"""Tables as CSV at full precision: a row a method (scope `all`) and a row a method and track, a column a number."""
+"""Tables as CSV at full precision: a row a method (scope `all`), a row a method and track, a row a method and part.
+
+A part's scope names its challenge or what it is a kind of: `person_scale low`, `category squats`.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from harness.report.select import Comparison
+from harness.report.challenges import Breakdown
+from harness.report.contents import Contents
 from harness.report.table import PLUMBING, Row, Table, Value
 
 ALL_PAIRS = "all"
 SMALL_SET = "small_set"
 TIED_WITH_BEST = "tied_with_best"
+_BOUNDS = ("scope_from", "scope_to")
 _PARTS = ("low", "high", "std", "seeds_sd", "group_low", "group_high")
 
 
-def render(comparison: Comparison, main: Table, groups: Table | None, more: Sequence[Table] = ()) -> str:
-    """The CSV text; `more`: tables of other columns, whose rows are rows of the main table (certainty, gains).
+def render(contents: Contents) -> str:
+    """The CSV text.
 
     A number that is not there, and every number of a plumbing check, is an empty field; a column of intervals, spreads
     or marks that no row fills is left out.
     """
+    comparison, main, groups = contents.comparison, contents.main, contents.by_group
     record = comparison.first
     fixed = {
         "dataset": record.dataset,
@@ -34,7 +40,7 @@ def render(comparison: Comparison, main: Table, groups: Table | None, more: Sequ
         "samples": "" if comparison.samples is None else comparison.samples,
         "note": PLUMBING if main.plumbing else "",
     }
-    tables = (main, *more)
+    tables = (main, *contents.more)
     keys = [column.key for table in tables for column in table.columns]
     rows = []
     for row in main.rows:
@@ -46,6 +52,7 @@ def render(comparison: Comparison, main: Table, groups: Table | None, more: Sequ
             pairs = zip(groups.columns, row.values, strict=True)
             values = {} if main.plumbing else {column.key: value for column, value in pairs if column.group == name}
             rows.append({"scope": name} | _row(row) | _numbers(values) | fixed)
+    rows.extend(part | fixed for breakdown in contents.breakdowns for part in _parts(breakdown, main.plumbing))
     used = {field for row in rows for field in row}
     numbers = [
         field
@@ -54,7 +61,8 @@ def render(comparison: Comparison, main: Table, groups: Table | None, more: Sequ
         if field in used or field == key
     ]
     file = io.StringIO()
-    heading = ["scope", "group", "method", "title", "seeds", "n", "missing", *numbers, *fixed]
+    bounds = [field for field in _BOUNDS if field in used]
+    heading = ["scope", *bounds, "group", "method", "title", "seeds", "n", "missing", *numbers, *fixed]
     writer = csv.DictWriter(file, heading, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -68,6 +76,18 @@ def _values(tables: Sequence[Table], row: Row) -> dict[str, Value | None]:
         (column, value) for table, other in same for column, value in zip(table.columns, other.values, strict=True)
     )
     return {column.key: value for column, value in pairs}
+
+
+def _parts(breakdown: Breakdown, plumbing: bool) -> Iterator[dict[str, object]]:
+    """A row a method and part. n: the pairs of the part; scope_from and scope_to: the bounds of a challenge's part."""
+    for row in breakdown.table.rows:
+        for part in breakdown.parts:
+            pairs = zip(breakdown.table.columns, row.values, strict=True)
+            values = {} if plumbing else {column.key: value for column, value in pairs if column.group == part.name}
+            found = {"scope": f"{breakdown.scope} {part.name}", "n": len(part.pairs)} | _row(row) | _numbers(values)
+            if part.low is not None and part.high is not None:
+                found |= dict(zip(_BOUNDS, (repr(part.low), repr(part.high)), strict=True))
+            yield found
 
 
 def _row(row: Row) -> dict[str, object]:

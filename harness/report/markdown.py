@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from harness.report.table import PLUMBING, Column, RowGroup, Table, Value, text
 
 
-def document(tables: Sequence[Table], picture: str = "", picture_caption: str = "") -> str:
-    """A report: heading, tables with their legends, the picture, and the first table's footer.
+class Picture(NamedTuple):
+    """A picture under the tables. name: in words; path: relative to the report."""
 
-    picture: path of the qualitative grid relative to the report, empty for none.
-    """
+    name: str
+    path: str
+    caption: str
+
+
+def document(tables: Sequence[Table], pictures: Sequence[Picture] = ()) -> str:
+    """A report: heading, tables with their legends, the pictures, and the first table's footer."""
     first = tables[0]
     parts = [f"# {_plain(first.title)}"]
     if first.plumbing:
@@ -21,9 +27,9 @@ def document(tables: Sequence[Table], picture: str = "", picture_caption: str = 
             parts.append(f"## {_plain(table.title)}")
         parts.append(render(table))
         parts.extend(_plain(line) for line in table.legend if table is first or line not in first.legend)
-    if picture:
-        parts.append(f"![qualitative grid]({picture.replace(' ', '%20')})")
-        parts.append(_plain(picture_caption))
+    for picture in pictures:
+        parts.append(f"![{picture.name}]({picture.path.replace(' ', '%20')})")
+        parts.append(_plain(picture.caption))
     if first.footer:
         parts.append("---\n\n" + "\n".join(f"- {_plain(line)}" for line in first.footer))
     return "\n\n".join(part for part in parts if part) + "\n"

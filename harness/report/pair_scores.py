@@ -59,7 +59,7 @@ def read(store: Store, comparison: Comparison) -> PairScores:
     for place, records in enumerate(row_records(comparison)):
         if is_plumbing(comparison) or not _wanted(records[0]):
             continue
-        frames = {record.cell_key: _frame(store, folders[id(record)], record) for record in records}
+        frames = {record.cell_key: frame_of(store, folders[id(record)], record) for record in records}
         unread += [folders[id(record)].name for record in records if frames[record.cell_key] is None]
         if all(frame is not None for frame in frames.values()):
             rows.append(RowScores(place, tuple(records), _mean(list(frames.values()))))
@@ -88,7 +88,7 @@ def _wanted(record: Record) -> bool:
     return record.method in GAIN_CONTROLS if group is RowGroup.CONTROL else group is not RowGroup.PRIVILEGED
 
 
-def _frame(store: Store, folder: Path, record: Record) -> pandas.DataFrame | None:
+def frame_of(store: Store, folder: Path, record: Record) -> pandas.DataFrame | None:
     """The cell's scores by pair; None where they are not there, damaged, or of another version of the protocol."""
     if not has_scores(folder, record.protocol, record.score_key):
         return None
