@@ -29,14 +29,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mrnet.skeletons import PENN13
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.metrics.features import Features
     from harness.metrics.protocol import SetConstants
+    from harness.metrics.sample import Sample
 
 REPORTS = ("ssim", "sets", "memory")
 SIZE_PX = (128, 64)
+BOX_PX = (20, 16, 44, 112)
+GROUPS = 50
 THREADS = 2
 ROUNDS = 5
 CHUNK = 20  # pairs between turns
@@ -161,11 +166,11 @@ def sets_report(n: int) -> None:
     from harness.arithmetic import mapped_exactly
     from harness.metrics.features import build_extractor, describe
     from harness.metrics.protocol import load_protocol
-    from harness.metrics.sets import SetPass
+    from harness.metrics.set_pass import SetPass
     from harness.weights import WeightStore
 
     constants, weights = load_protocol("offline-v1").sets, WeightStore()
-    info = constants.extractor_info
+    info = constants.kernel.info
     network = build_extractor(info.name, weights.path(info.asset))
     sides = [pictures(n, 0), pictures(n, 1)]
     spent, found = Spent(), []
@@ -184,10 +189,11 @@ def sets_report(n: int) -> None:
             with spent.on("bare"):
                 found += bare(pairs)
             with spent.on("ours"):
-                for seen in mapped_exactly(lambda i: set_pass.look(i, sides[0][i], sides[1][i]), pairs, THREADS):
-                    set_pass.add(seen)
+                seen = mapped_exactly(lambda i: set_pass.look(i, sides[0][i], sides[1][i]), pairs, THREADS)
+                for index, found_there in zip(pairs, seen, strict=True):
+                    set_pass.add(index, found_there)
         with spent.on("ours"), spent.on("metrics"):
-            set_pass.values(THREADS)
+            set_pass.values([str(index) for index in range(n)], THREADS)
     made, real = (torch.from_numpy(np.stack([both[side].features for both in found])) for side in (0, 1))
     logits = torch.from_numpy(np.stack([both[0].logits for both in found]))
     with spent.on("fidelity"):
@@ -211,12 +217,16 @@ def sets_report(n: int) -> None:
 class StoredPairs:
     """n pairs in a folder, a `ScoringSet`: generated images as PNG files, targets and masks in frame caches."""
 
+    dataset, skeleton = "", PENN13
+    offers = frozenset({"mask", "box", "reference", "joints"})
+
     def __init__(self, folder: Path, n: int):
         from harness import cache
 
         self._folder, self._n = folder, n
         self._images = cache.open_array(folder / "images.npy", (n, *SIZE_PX, 3))
         self._masks = cache.open_array(folder / "masks.npy", (n, *SIZE_PX))
+        self._joints = np.random.default_rng(2).uniform(BOX_PX[:2], BOX_PX[2:], (len(PENN13.joints), 2))
 
     @staticmethod
     def write(folder: Path, n: int) -> None:
@@ -225,7 +235,8 @@ class StoredPairs:
 
         np.save(folder / "images.npy", pictures(n, 0))
         masks = np.zeros((n, *SIZE_PX), np.uint8)
-        masks[:, 16:112, 20:44] = 1
+        left, top, right, bottom = BOX_PX
+        masks[:, top:bottom, left:right] = 1
         np.save(folder / "masks.npy", masks)
         for index, image in enumerate(pictures(n, 1)):
             write_png(folder / f"{index}.png", image)
@@ -237,25 +248,23 @@ class StoredPairs:
         return str(index)
 
     def group(self, index: int) -> str:
-        return str(index % 50)
+        return str(index % GROUPS)
 
-    def generated(self, index: int) -> np.ndarray:
+    def sample(self, index: int) -> Sample:
+        from harness import cache
         from harness.images import read_image
+        from harness.metrics.sample import Sample
 
-        return read_image(self._folder / f"{index}.png", SIZE_PX)
-
-    def target(self, index: int) -> np.ndarray:
-        from harness import cache
-
-        return cache.read_row(self._images, index)
-
-    def mask(self, index: int) -> np.ndarray:
-        from harness import cache
-
-        return cache.read_row(self._masks, index).astype(bool)
-
-    def box(self, index: int) -> np.ndarray:
-        return np.array([20.0, 16, 44, 112], np.float32)
+        box = np.array(BOX_PX, np.float32)
+        return Sample(
+            generated=read_image(self._folder / f"{index}.png", SIZE_PX),
+            target=cache.read_row(self._images, index),
+            mask=cache.read_row(self._masks, index),
+            box=box,
+            reference=cache.read_row(self._images, (index + 1) % self._n),
+            reference_box=box,
+            joints=self._joints,
+        )
 
 
 def score_stored(folder: Path, n: int) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report import certainty, challenges, footer, pair_scores
 from harness.report.build import group_table, main_table, topic_tables
-from harness.report.challenges import Breakdown
+from harness.report.certainty import certainty_table, contests, gain_table, marked, unread_line
+from harness.report.challenges import Breakdown, breakdowns
 from harness.report.cost import cost_table
+from harness.report.footer import lines as footer_lines
+from harness.report.pair_scores import read as read_scores
 from harness.report.select import Comparison, Entry
 from harness.report.table import Table
 
@@ -42,20 +44,19 @@ def gather(store: Store, comparison: Comparison, entries: Sequence[Entry], pairs
 
     UserError as `challenges.breakdowns`.
     """
-    scores = pair_scores.read(store, comparison)
-    contests = certainty.contests(scores)
-    breakdowns, remarks = challenges.breakdowns(store, comparison, pairs)
-    under = (*footer.lines(comparison), *certainty.unread_line(scores), *remarks)
-    topics = (certainty.marked(table, contests) for table in topic_tables(comparison))
-    found = (
-        certainty.certainty_table(comparison, contests, entries),
-        certainty.gain_table(comparison, scores),
+    scores = read_scores(store, comparison)
+    found = contests(scores)
+    parts, remarks = breakdowns(store, comparison, pairs)
+    topics = (marked(table, found) for table in topic_tables(comparison))
+    others = (
+        certainty_table(comparison, found, entries),
+        gain_table(comparison, scores),
         cost_table(comparison),
     )
     return Contents(
         comparison,
-        certainty.marked(main_table(comparison, under), contests),
-        (*topics, *(table for table in found if table is not None)),
+        marked(main_table(comparison, (*footer_lines(comparison), *unread_line(scores), *remarks)), found),
+        (*topics, *(table for table in others if table is not None)),
         group_table(comparison),
-        breakdowns,
+        parts,
     )
