@@ -21,7 +21,7 @@ def fetched_or_skipped(fetch):
 
 @pytest.fixture(scope="session")
 def weights():
-    """A WeightStore that holds alexnet, vgg16 and efficientnet_lite0."""
+    """A WeightStore that holds what the demo uses."""
     store = WeightStore()
     fetched_or_skipped(lambda: store.fetch(DEMO_ASSETS))
     return store
