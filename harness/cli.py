@@ -20,6 +20,7 @@ from harness.errors import CellFailed, UserError, disk_error, is_disk_full, misp
 
 COMMANDS = {
     "run": "Train, synthesize and score methods on one dataset's pairs, then print the table.",
+    "ablate": "Train a method in every setting of a grid, and print the table in the grid's order.",
     "synthesize": "Synthesize the person of your own picture in a pose of your own.",
     "score": "Score a folder of images against a folder of targets.",
     "rescore": "Score the stored images under another protocol.",
@@ -30,13 +31,13 @@ COMMANDS = {
     "doctor": "Show what this machine has, and what each missing piece would enable.",
     "diff": "Show how two results' numbers differ, and what may explain it.",
     "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",
-    "list": "List methods, datasets, protocols and presets.",
+    "list": "List methods, datasets, protocols, presets, suites and grids.",
     "protocols": "Show a protocol's metrics and every constant of them.",
     "data": "Fetch, check and show datasets and their pairs.",
     "weights": "List, fetch and check pretrained networks.",
 }
 HIDDEN = ("cell",)
-RESUMABLE = ("run", "data", "weights", "import", "rescore")
+RESUMABLE = ("run", "ablate", "data", "weights", "import", "rescore")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

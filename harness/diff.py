@@ -25,8 +25,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "protocol": ("protocol", "protocol_hash", "skipped"),
     "pairs": ("pair_list_hash", "n", "missing", "missing_images", "unusable", "extra", "lossy"),
     "data": (
-        "dataset", "split", "size_px", "dataset_fingerprint", "mask_source", "target_box_source", "leakage",
-        "target", "target_hash", "mask", "mask_hash",
+        "dataset", "split", "partition", "size_px", "dataset_fingerprint", "mask_source", "target_box_source",
+        "leakage", "target", "target_hash", "mask", "mask_hash",
     ),
     "images": ("origin", "imported", "generated", "generated_hash"),
     "method": (

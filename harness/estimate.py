@@ -122,7 +122,7 @@ def lines(plan: Plan) -> list[str]:
         f"{plan.dataset.name}, split {plan.split}, {height}×{width} px, preset {plan.preset.name}, "
         f"protocol {plan.protocol.name}",
         f"pairs: {len(plan.train)} train ({plan.train.hash[:_SHORT]}), "
-        f"{len(plan.test)} test ({plan.test.hash[:_SHORT]})",
+        f"{len(plan.test)} {plan.test.partition} ({plan.test.hash[:_SHORT]})",
         *map(str, plan.overlaps()),
         f"masks: {plan.info.mask_source}; boxes: {plan.info.box_source}",
     ]

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from methods.base import Batch, Condition
     from methods.card import DatasetInfo
 
+TEST = "test"
+"""The partition that results are about."""
+
+SCORED = (TEST, "val")
+"""Partitions whose pairs may be scored: to report, and to choose a parameter by."""
+
 _LIMIT_SEED = 0
 _COLUMNS = ["id", "reference", "target"]
 _HEADER = re.compile(

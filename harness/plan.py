@@ -10,7 +10,7 @@ from harness.datasets.base import Dataset
 from harness.metrics.protocol import Protocol
 from harness.metrics.sample import offers_of
 from harness.metrics.scoring import computable
-from harness.pairs import Overlap, PairList, overlap
+from harness.pairs import TEST, Overlap, PairList, overlap
 from harness.presets import Preset
 from harness.specs import CellSpec, TrainingSpec
 from harness.store import Store
@@ -33,6 +33,7 @@ class RunRequest:
     """What the user asked for. Paths may be relative; None takes the default. weights: `METHOD=FILE` words.
 
     controls: every control beside the methods. Off here, where methods are named by a program; `bench run` turns it on.
+    partition: the pairs that are synthesized and scored, `test` or, to choose a parameter by, `val`.
     """
 
     methods: tuple[str, ...]
@@ -41,6 +42,7 @@ class RunRequest:
     preset: str = "quick"
     seeds: tuple[int, ...] = (0,)
     protocol: str = "offline-v1"
+    partition: str = TEST
     pairs: Path | None = None
     limit: int | None = None
     weights: tuple[str, ...] = ()
@@ -54,18 +56,23 @@ class RunRequest:
     controls: bool = False
 
 
+def _noted(note: str) -> str:
+    return f" [{note}]" if note else ""
+
+
 @dataclass(frozen=True)
 class Training:
-    """A training that a cell asks for."""
+    """A training that a cell asks for. note: what sets it apart from others of the method, as in an ablation."""
 
     spec: TrainingSpec
     folder: Path
     status: Status
+    note: str = ""
 
     @property
     def label(self) -> str:
         view = f" on {self.spec.view} windows" if self.spec.view else ""
-        return f"train {self.spec.method}{view} seed {self.spec.seed}"
+        return f"train {self.spec.method}{view}{_noted(self.note)} seed {self.spec.seed}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Cell:
     """A cell. stages: what is left of it, of `images`, `scores`, `record`. spec, folder: None where it is refused.
 
     trainings: what must be done first, of a wrapper its parts; empty where nothing is trained or no image is left to
-    make.
+    make. note: as a training's.
     """
 
     method: str
@@ -84,12 +91,14 @@ class Cell:
     spec: CellSpec | None = None
     folder: Path | None = None
     trainings: tuple[Training, ...] = ()
+    note: str = ""
 
     @property
     def label(self) -> str:
+        name = f"{self.method}{_noted(self.note)}"
         if self.spec and self.spec.given:
-            return f"{self.method} with {Path(self.spec.given.file).name}"
-        return self.method if self.seed is None else f"{self.method} seed {self.seed}"
+            return f"{name} with {Path(self.spec.given.file).name}"
+        return name if self.seed is None else f"{name} seed {self.seed}"
 
 
 @dataclass(frozen=True)

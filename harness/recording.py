@@ -151,6 +151,7 @@ def record(folder: Path, spec: CellSpec) -> Record:
         parameters=spec.parameters,
         dataset=spec.dataset,
         split=spec.split,
+        partition=spec.partition,
         size_px=spec.size_px,
         preset=spec.preset,
         overrides=spec.overrides,

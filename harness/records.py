@@ -162,6 +162,7 @@ class Record(Measurement):
     parameters: dict[str, object] = Field(description="every parameter of the method, defaults included")
     dataset: str = Field(description="name of the dataset")
     split: str = Field(description="name of the split")
+    partition: str = Field("test", description="what the pairs are of; `val`: to choose by, no result")
     preset: str | None = Field(description="training preset; null for what is not trained (controls)")
     overrides: tuple[str, ...] = Field((), description="`--set` changes to the preset; none for what is not trained")
     seed: int | None = Field(description="training seed; null for what has none")

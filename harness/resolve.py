@@ -115,7 +115,7 @@ def ground(request: RunRequest) -> Plan:
     preset = fitted(load_preset(request.preset, request.overrides), dataset)
     split = request.split or dataset.default_split
     if request.pairs is None:
-        test = dataset.pair_list(split, "test", preset.size_px)
+        test = dataset.pair_list(split, request.partition, preset.size_px)
     else:
         test = given_pairs(request.pairs, dataset, split)
     plan = Plan(
@@ -130,7 +130,7 @@ def ground(request: RunRequest) -> Plan:
         test=test if request.limit is None else test.limit(request.limit),
         cells=(),
     )
-    for part, pair_list in (("train", plan.train), ("test", plan.test)):
+    for part, pair_list in (("train", plan.train), (request.partition, plan.test)):
         if not len(pair_list):
             raise UserError(f"split {split} of {dataset.name} has no {part} pair; run: bench data check {dataset.name}")
     return plan
@@ -353,6 +353,7 @@ class _Resolver:
             seed=seed,
             precision=plan.preset.precision if trained else "fp32",
             pairs=plan.pairs_folder(self._fingerprint).name,
+            partition=plan.test.partition,
             test_pair_list_hash=plan.test.hash,
             train_pair_list_hash=self._seen(card, trainings),
             box_source=plan.info.box_source,

@@ -10,6 +10,7 @@ import yaml
 from harness import config, datasets, keys
 from harness.config import Strict
 from harness.errors import UserError
+from harness.pairs import TEST
 from harness.presets import Schedule
 from harness.records import Git, Leakage
 from harness.store import SPEC
@@ -81,7 +82,8 @@ class CellSpec(_Common):
     imported: hash of its images where they were made elsewhere; nothing can make them again.
     settled: false where the preset says that the method does not train to a stable state at its budget.
     scene_only, remarks: what the card says of the method and of these parameters.
-    pairs: folder of the test pairs under results/pairs. protocol: name, or path of a YAML file.
+    pairs: folder of the test pairs under results/pairs; partition: what they are pairs of.
+    protocol: name, or path of a YAML file.
     assets: SHA-256 of all pretrained assets, of masks, training and scoring.
     train_pair_list_hash: of the training pairs that the model or the control saw, if any.
     leakage: what the split's partitions share, the test list's frames in place of its test partition's.
@@ -109,6 +111,7 @@ class CellSpec(_Common):
     protocol_hash: str
     score_key: str
     pairs: str
+    partition: str = TEST
     test_pair_list_hash: str
     train_pair_list_hash: str | None
     box_source: str

@@ -9,7 +9,7 @@ import typer
 from harness.commands.options import Plugins
 
 app = typer.Typer(
-    help="List methods, datasets, protocols, presets and suites.",
+    help="List methods, datasets, protocols, presets, suites and grids.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -131,3 +131,16 @@ def suites() -> None:
         typer.echo(f"{name}: {suite.description}")
         typer.echo(f"    dataset: {suite.dataset or 'any, named with --dataset'}; preset: {suite.preset}")
         typer.echo(f"    methods: {', '.join(suite.methods)}")
+
+
+@app.command()
+def grids() -> None:
+    """Grids of `bench ablate`, with method and rows."""
+    from harness import config
+    from harness.grids import load_grid
+
+    for name in config.names("grids"):
+        grid = load_grid(name)
+        typer.echo(f"{name}: {grid.title}")
+        typer.echo(f"    method: {grid.method}; preset: {grid.preset}; {grid.source}")
+        typer.echo(f"    rows: {'; '.join(row.label for row in grid.all_rows)}")

@@ -10,6 +10,9 @@ from typing import Annotated, Optional
 
 import typer
 
+from harness.errors import UserError
+from methods.wrapping import split_list
+
 DataRoot = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
@@ -44,3 +47,14 @@ Overrides = Annotated[
 Protocol = Annotated[str, typer.Option("--protocol", help="Protocol: a name, or a YAML file.")]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="The results folder.")]
 RESULTS = Path("results")
+
+
+def seeds_of(text: str) -> tuple[int, ...]:
+    """The seeds in `0,1,2`. UserError for anything else."""
+    try:
+        seeds = tuple(int(item) for item in split_list(text))
+    except ValueError as error:
+        raise UserError(f"--seeds {text!r}: expected whole numbers, for example --seeds 0,1,2") from error
+    if not seeds or min(seeds) < 0:
+        raise UserError(f"--seeds {text!r}: expected one or more numbers from 0 on, for example --seeds 0,1,2")
+    return seeds

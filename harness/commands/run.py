@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from harness.commands.ending import end
-from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugins, Results, WeightsDir
+from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugins, Results, WeightsDir, seeds_of
 from harness.engine import ENGINES
-from harness.errors import UserError
 from harness.plan import POLICIES
 from harness.suites import Suite, asked_for
 from methods.wrapping import split_list
@@ -100,7 +99,7 @@ def run(
 
     given = {
         "methods": None if methods is None else tuple(split_list(methods)),
-        "seeds": None if seeds is None else _seeds(seeds),
+        "seeds": None if seeds is None else seeds_of(seeds),
     }
     given |= {"dataset": dataset, "split": split, "preset": preset, "protocol": protocol}
     asked = asked_for(suite, given)
@@ -133,16 +132,6 @@ def run(
     outcomes = run_plan(resolved, engine, workers)
     _show_report(resolved)
     end(outcomes)
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        seeds = tuple(int(item) for item in split_list(text))
-    except ValueError as error:
-        raise UserError(f"--seeds {text!r}: expected whole numbers, for example --seeds 0,1,2") from error
-    if not seeds or min(seeds) < 0:
-        raise UserError(f"--seeds {text!r}: expected one or more numbers from 0 on, for example --seeds 0,1,2")
-    return seeds
 
 
 def _show_report(plan: Plan) -> None:

@@ -81,7 +81,7 @@ def _metrics_table(comparison: Comparison, title: str, topic: str, footer: tuple
     body = tuple(
         table_row(comparison, records, tuple(_metric(records, column) for column in columns)) for records in rows
     )
-    return _finish(Table(title, columns, body, (), footer, is_plumbing(comparison)))
+    return finished(Table(title, columns, body, (), footer, is_plumbing(comparison)))
 
 
 def _judges_in_their_own_cause(comparison: Comparison, table: Table) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def group_table(comparison: Comparison) -> Table | None:
     body = tuple(
         table_row(comparison, records, tuple(_group_mean(records, column) for column in columns)) for records in rows
     )
-    return _finish(Table("By track", columns, body, plumbing=is_plumbing(comparison)))
+    return finished(Table("By track", columns, body, plumbing=is_plumbing(comparison)))
 
 
 def is_plumbing(comparison: Comparison) -> bool:
@@ -273,7 +273,8 @@ def _plain_parameters(record: Record) -> dict[str, object]:
     return plain
 
 
-def _finish(table: Table) -> Table:
+def finished(table: Table) -> Table:
+    """The table with its best values marked and the lines that say how to read it."""
     ranked = table if table.plumbing else replace(table, rows=_ranked(table))
     return replace(ranked, legend=_legend(ranked))
 
@@ -361,7 +362,7 @@ def breakdown_table(
         table_row(comparison, records, tuple(_over_seeds(records, column, value_of) for column in heads))
         for records in rows
     )
-    table = _finish(Table(title, heads, body, plumbing=is_plumbing(comparison)))
+    table = finished(Table(title, heads, body, plumbing=is_plumbing(comparison)))
     return replace(table, legend=(*legend, *table.legend))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import UserError, unknown
+from harness.pairs import TEST
 from harness.segmenter import SEGMENTERS
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ SHORT_HASH = 12
 
 
 class Name(NamedTuple):
-    """What a user calls a comparison by. size_px: (height, width). masks: the segmenter, if not the dataset's own."""
+    """What a user calls a comparison by.
+
+    size_px: (height, width). masks: the segmenter, if not the dataset's own. partition: empty for test pairs.
+    """
 
     dataset: str
     split: str
@@ -33,12 +37,14 @@ class Name(NamedTuple):
     preset: str
     protocol: str
     masks: str
+    partition: str = ""
 
     def __str__(self) -> str:
         height, width = self.size_px
         trained = f"preset {self.preset} · " if self.preset != NO_PRESET else ""
         masks = f" · masks {self.masks}" if self.masks else ""
-        return f"{self.dataset} · split {self.split} · {height}×{width} px · {trained}protocol {self.protocol}{masks}"
+        split = f"{self.split}, {self.partition} pairs" if self.partition else self.split
+        return f"{self.dataset} · split {split} · {height}×{width} px · {trained}protocol {self.protocol}{masks}"
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,8 @@ def _name(record: Record) -> Name:
     height, width = record.size_px
     preset = record.preset or NO_PRESET
     masks = record.mask_source if record.mask_source in SEGMENTERS else ""
-    return Name(record.dataset, record.split, (height, width), preset, record.protocol, masks)
+    partition = "" if record.partition == TEST else record.partition
+    return Name(record.dataset, record.split, (height, width), preset, record.protocol, masks, partition)
 
 
 def _by(entries: Sequence[Entry], field: str) -> dict[str, list[Entry]]:
@@ -234,7 +241,8 @@ def _by_budget(name: Name, entries: Sequence[Entry], suffix: str) -> list[Compar
     budgets = sorted({samples_of(entry.record) for entry in entries} - {0})
     height, width = name.size_px
     masks = f"-masks-{name.masks}" if name.masks else ""
-    stem = f"{name.dataset}-{name.split}-{height}x{width}-{name.preset}-{name.protocol}{masks}{suffix}"
+    partition = f"-{name.partition}" if name.partition else ""
+    stem = f"{name.dataset}-{name.split}{partition}-{height}x{width}-{name.preset}-{name.protocol}{masks}{suffix}"
     result = []
     for samples in budgets or [None]:
         members = [entry for entry in entries if samples_of(entry.record) in (0, samples)]
