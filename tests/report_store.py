@@ -14,7 +14,8 @@ from harness.images import write_png
 from harness.pairs import Pair, PairList, group_of
 from harness.pairs_folder import write_pairs_folder
 from harness.records import Budget, MetricValue, Record
-from harness.report import write_all
+from harness.report import Layout, Report, write_all
+from harness.report.select import Selection
 from harness.store import Store, image_path, record_path, scores_path
 from methods.card import DatasetInfo
 from mrnet.skeletons import PENN13
@@ -135,7 +136,7 @@ def demo_store(root: Path) -> Path:
     return root
 
 
-def write_one(*arguments, **names):
+def write_one(root: Path, out: Path | None = None, selection: Selection | None = None, **layout) -> Report:
     """The report of a store with one comparison."""
-    (paths,) = write_all(*arguments, **names)
-    return paths
+    (report,) = write_all(root, out, selection, Layout(**layout))
+    return report

@@ -11,7 +11,7 @@ from harness.cli import app
 from harness.controls import CONTROL_CARDS
 from harness.plan import RunRequest, Status
 from harness.provenance import git_state
-from harness.report import write_all
+from harness.report import Layout, write_all
 from harness.report.build import PICTURED_CONTROLS, columns_of_pictures, main_table, not_pictured
 from harness.report.select import Entry, comparisons
 from harness.report.table import RowGroup
@@ -100,8 +100,8 @@ def test_the_picture_keeps_three_controls_and_says_which_it_leaves_out(store):
     comparison = comparison_of(store)
     titles = [title for title, _, _ in columns_of_pictures(comparison)]
     assert titles == ["MR-Net", *(CONTROL_CARDS[name].title for name in sorted(PICTURED_CONTROLS))]
-    (paths,) = write_all(store, rows=2)
-    assert "Controls in the table and not here: Noise, Cut and paste." in paths.markdown.read_text()
+    (paths,) = write_all(store, layout=Layout(rows=2))
+    assert "Controls in the table and not here: Noise, Cut and paste." in paths.files["markdown"].read_text()
 
 
 def test_without_a_method_every_control_is_pictured(store):

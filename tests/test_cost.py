@@ -194,5 +194,5 @@ def test_the_report_prints_it(tmp_path):
         content = json.loads(path.read_text())
         path.write_text(json.dumps(content | {"cost": COST.model_dump()}))
     paths = write_one(root)
-    assert "## Cost" in paths.markdown.read_text() and "| 2.50 |" in paths.markdown.read_text()
-    assert "multiply_adds_g" in paths.csv.read_text().splitlines()[0]
+    assert "## Cost" in paths.files["markdown"].read_text() and "| 2.50 |" in paths.files["markdown"].read_text()
+    assert "multiply_adds_g" in paths.files["csv"].read_text().splitlines()[0]

@@ -219,12 +219,12 @@ def test_markdown_and_csv_hold_the_tables_and_are_the_same_bytes_twice(many, tmp
     root, _ = many
     write_pairs(root, pair_list(12))
     first, second = write_one(root, tmp_path / "a"), write_one(root, tmp_path / "b")
-    assert first.markdown.read_bytes() == second.markdown.read_bytes()
-    assert first.csv.read_bytes() == second.csv.read_bytes()
-    words = first.markdown.read_text(encoding="utf-8")
+    assert first.files["markdown"].read_bytes() == second.files["markdown"].read_bytes()
+    assert first.files["csv"].read_bytes() == second.files["csv"].read_bytes()
+    words = first.files["markdown"].read_text(encoding="utf-8")
     assert words.index("≈") < words.index("## Certainty") < words.index("## Gain over controls")
-    (patn,) = [row for row in read_csv(first.csv) if row["method"] == "patn" and row["scope"] == "all"]
+    (patn,) = [row for row in read_csv(first.files["csv"]) if row["method"] == "patn" and row["scope"] == "all"]
     assert float(patn["m_ssim_to_best"]) == pytest.approx(-0.301) and float(patn["m_ssim_to_best_high"]) < 0
     assert float(patn["gain_copy_lpips"]) == pytest.approx(-0.2) and patn["m_ssim_rank"] == "3.0"
-    (pg2,) = [row for row in read_csv(first.csv) if row["method"] == "pg2" and row["scope"] == "all"]
+    (pg2,) = [row for row in read_csv(first.files["csv"]) if row["method"] == "pg2" and row["scope"] == "all"]
     assert pg2["m_ssim_tied_with_best"] == "yes" and patn["m_ssim_tied_with_best"] == ""

@@ -152,19 +152,19 @@ def test_values_are_means_over_the_pairs_of_a_part_of_methods_and_two_floors(mad
 
 
 def test_the_document_has_the_tables_with_their_bounds_and_the_figure(written):
-    words = written.markdown.read_text(encoding="utf-8").replace("\\", "")
+    words = written.files["markdown"].read_text(encoding="utf-8").replace("\\", "")
     for title in ("## By pose distance", "## By category", "## By person"):
         assert title in words
     (bounds,) = [line for line in words.splitlines() if line.startswith("Pose distance: mean distance")]
     assert bounds.count("pairs)") == 3 and "low 0." in bounds
     assert "Pairs: golf_swing 10, squats 30." in words and "| golf_swing M-SSIM ↑ |" in words
-    assert f"![values by challenge]({written.challenges.name})" in words
+    assert f"![values by challenge]({written.files['challenges'].name})" in words
     assert "does not part the pairs: person scale" in words
-    assert written.challenges.name.endswith("offline-v1-challenges.png")
+    assert written.files["challenges"].name.endswith("offline-v1-challenges.png")
 
 
 def test_the_csv_has_a_row_a_method_and_part_with_its_bounds(written, made):
-    rows = list(csv.DictReader(io.StringIO(written.csv.read_text(encoding="utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(written.files["csv"].read_text(encoding="utf-8"))))
     pose = broken_down(made)[0][0]
     (low,) = [row for row in rows if row["scope"] == "pose_distance low" and row["method"] == "pg2"]
     assert float(low["m_ssim"]) == pose.table.rows[1].values[0].mean and int(low["n"]) == len(pose.parts[0].pairs)
@@ -180,8 +180,8 @@ def test_the_same_records_give_the_same_bytes_whatever_the_users_matplotlib_is_s
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.bbox": "tight"}):
         again = write_one(made, tmp_path, rows=1)
     for name in ("markdown", "csv", "challenges"):
-        assert getattr(again, name).read_bytes() == getattr(written, name).read_bytes(), name
-    assert read_upright(again.challenges).std() > 10
+        assert again.files[name].read_bytes() == written.files[name].read_bytes(), name
+    assert read_upright(again.files["challenges"]).std() > 10
 
 
 def test_lines_are_twelve_at_most_ranked_and_best_first_then_floors(store):
@@ -197,7 +197,7 @@ def test_lines_are_twelve_at_most_ranked_and_best_first_then_floors(store):
     # where lower is better, the order is the other way round
     lowest_first = [table.rows[place].values[3].mean for place in shown_rows(table, "box_lpips")[0][:-2]]
     assert lowest_first == sorted(lowest_first)
-    words = write_one(store, rows=1).markdown.read_text(encoding="utf-8")
+    words = write_one(store, rows=1).files["markdown"].read_text(encoding="utf-8")
     assert "The tables alone show 2 more" in words
 
 
@@ -207,7 +207,7 @@ def test_a_method_without_per_pair_values_is_a_row_of_dashes_and_is_named(store)
     parts, remarks = broken_down(store)
     assert [row.values[0] is None for row in parts[0].table.rows] == [False, True, True, False]
     assert "No per-pair values, and so no breakdown: Copy, PG²; `bench rescore` writes them" in remarks
-    words = write_one(store, rows=1).markdown.read_text(encoding="utf-8")
+    words = write_one(store, rows=1).files["markdown"].read_text(encoding="utf-8")
     assert "| PG² | — | — |" in words and "bench rescore" in words
 
 
@@ -215,8 +215,8 @@ def test_without_any_per_pair_values_there_is_a_report_and_no_breakdown(store):
     for path in store.glob("cells/*/*/scores"):
         shutil.rmtree(path)
     paths = write_one(store, rows=1)
-    words = paths.markdown.read_text(encoding="utf-8")
-    assert paths.challenges is None and "no record has per-pair values" in words and "## By pose" not in words
+    words = paths.files["markdown"].read_text(encoding="utf-8")
+    assert "challenges" not in paths.files and "no record has per-pair values" in words and "## By pose" not in words
 
 
 def test_fewer_than_thirty_pairs_or_no_file_is_said(store, tmp_path):
@@ -224,11 +224,11 @@ def test_fewer_than_thirty_pairs_or_no_file_is_said(store, tmp_path):
     write_pairs(tmp_path / "small", small)
     add(tmp_path / "small", record("mrnet", small), small)
     paths = write_one(tmp_path / "small", rows=1)
-    assert "none, 20 test pairs are fewer than 30" in paths.markdown.read_text(encoding="utf-8")
+    assert "none, 20 test pairs are fewer than 30" in paths.files["markdown"].read_text(encoding="utf-8")
     next(store.glob(f"pairs/*/{FILE}")).unlink()
     paths = write_one(store, rows=1)
-    assert paths.challenges is None
-    assert f"{FILE} is not in the pairs folder; the same `bench run`" in paths.markdown.read_text(
+    assert "challenges" not in paths.files
+    assert f"{FILE} is not in the pairs folder; the same `bench run`" in paths.files["markdown"].read_text(
         encoding="utf-8"
     ).replace("\\", "")
 
@@ -255,8 +255,8 @@ def test_a_plumbing_check_shows_no_value_and_draws_no_figure(store):
         if found.preset is not None:
             found.model_copy(update={"preset": "smoke", "ranked": False}).write(path)
     paths = write_one(store, rows=1)
-    assert paths.challenges is None
-    rows = list(csv.DictReader(io.StringIO(paths.csv.read_text(encoding="utf-8"))))
+    assert "challenges" not in paths.files
+    rows = list(csv.DictReader(io.StringIO(paths.files["csv"].read_text(encoding="utf-8"))))
     assert {row["m_ssim"] for row in rows if row["scope"] == "pose_distance low"} == {""}
 
 

@@ -46,7 +46,7 @@ def test_the_chosen_pairs_are_the_ones_they_always_were():
 
 def test_every_picture_is_in_the_grid_pixel_for_pixel(tmp_path):
     store = demo_store(tmp_path)
-    sheet = read_image(write_one(store, rows=2).grid)
+    sheet = read_image(write_one(store, rows=2).files["grid"])
     frames = next(store.glob("pairs/*/frames"))
     for pair in choose_pairs(pair_list().pairs, 2, seed=0):
         for frame in (pair.reference, pair.target):
@@ -58,11 +58,11 @@ def test_every_picture_is_in_the_grid_pixel_for_pixel(tmp_path):
 
 
 def test_a_wrappers_title_takes_two_lines_and_moves_the_pictures_down(tmp_path):
-    plain = read_image(write_one(demo_store(tmp_path / "plain"), rows=1).grid)
+    plain = read_image(write_one(demo_store(tmp_path / "plain"), rows=1).files["grid"])
     wrapped = demo_store(tmp_path / "wrapped")
     pairs = pair_list()
     add(wrapped, record("union-crop(dvg)", pairs, title="Union-crop (DVG)"), pairs, name="union-crop.dvg-0")
-    sheet = read_image(write_one(wrapped, rows=1).grid)
+    sheet = read_image(write_one(wrapped, rows=1).files["grid"])
     assert _title_lines("Union-crop (DVG)") == ["Union-crop", "(DVG)"] and _title_lines("MR-Net") == ["MR-Net"]
     ink = [np.flatnonzero((image != 255).any(axis=(1, 2)))[0] for image in (plain, sheet)]
     assert ink[0] == ink[1], "the first line stands where it stood"
@@ -70,7 +70,9 @@ def test_a_wrappers_title_takes_two_lines_and_moves_the_pictures_down(tmp_path):
 
 
 def test_the_caption_names_pairs_seed_and_source(tmp_path):
-    words = write_one(demo_store(tmp_path), rows=2, seed=3).markdown.read_text(encoding="utf-8").replace("\\", "")
+    words = (
+        write_one(demo_store(tmp_path), rows=2, seed=3).files["markdown"].read_text(encoding="utf-8").replace("\\", "")
+    )
     for pair in choose_pairs(pair_list().pairs, 2, seed=3):
         assert pair.id in words
     assert "seed 3" in words and "Pose2Sim / Sports2D demo footage, BSD-3-Clause" in words
@@ -78,7 +80,7 @@ def test_the_caption_names_pairs_seed_and_source(tmp_path):
 
 def test_more_rows_make_a_taller_picture(tmp_path):
     store = demo_store(tmp_path)
-    heights = [read_image(write_one(store, tmp_path / str(rows), rows=rows).grid).shape[0] for rows in (1, 4)]
+    heights = [read_image(write_one(store, tmp_path / str(rows), rows=rows).files["grid"]).shape[0] for rows in (1, 4)]
     assert heights[1] - heights[0] >= 3 * SIZE_PX[0] * SCALE
 
 

@@ -11,7 +11,7 @@ from harness.errors import UserError
 from harness.records import Budget, MetricValue
 from harness.report import footer
 from harness.report.build import group_table, main_table
-from harness.report.select import Entry, comparisons
+from harness.report.select import Entry, Selection, comparisons
 from harness.report.table import RowGroup, text
 
 
@@ -154,9 +154,9 @@ def test_two_pair_lists_under_one_name_are_refused_by_name_unless_one_is_chosen(
         comparisons(both)
     for words in (short.hash[:12], full.hash[:12], "footage", "split video", "--pairs"):
         assert words in str(refusal.value)
-    (chosen,) = comparisons(both, pairs=full.hash[:8])
+    (chosen,) = comparisons(both, Selection(pairs=full.hash[:8]))
     assert {entry.record.pair_list_hash for entry in chosen.entries} == {full.hash} and len(chosen.entries) == 2
-    each = comparisons(both, pairs="all")
+    each = comparisons(both, Selection(pairs="all"))
     assert len(each) == 2 and len({comparison.stem for comparison in each}) == 2
 
 
@@ -168,7 +168,7 @@ def test_two_versions_of_protocol_or_dataset_under_one_name_are_refused(field):
 
 def test_an_unknown_name_is_answered_with_those_in_the_store():
     with pytest.raises(UserError, match="Did you mean 'quick'"):
-        comparisons(entries(record("mrnet")), preset="quik")
+        comparisons(entries(record("mrnet")), Selection(preset="quik"))
 
 
 def test_of_two_records_of_one_method_and_seed_the_newer_is_shown_and_the_older_named():

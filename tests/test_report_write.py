@@ -16,6 +16,7 @@ from harness.commands.report import report
 from harness.errors import UserError
 from harness.report import write_all
 from harness.report.console import print_table
+from harness.report.select import Selection
 
 
 @pytest.fixture
@@ -30,16 +31,16 @@ def read_csv(path):
 def test_the_same_records_give_the_same_bytes(store, tmp_path):
     first, second = write_one(store, tmp_path / "a"), write_one(store, tmp_path / "b")
     for name in ("markdown", "csv", "grid"):
-        assert getattr(first, name).read_bytes() == getattr(second, name).read_bytes(), name
-    assert first.markdown.name == "footage-video-32x24-quick-offline-v1.md"
+        assert first.files[name].read_bytes() == second.files[name].read_bytes(), name
+    assert first.files["markdown"].name == "footage-video-32x24-quick-offline-v1.md"
 
 
 def test_reports_go_into_the_store_unless_told_otherwise(store):
-    assert write_one(store, dataset="footage", protocol="offline-v1").markdown.parent == store / "report"
+    assert write_one(store, selection=Selection("footage", "offline-v1")).files["markdown"].parent == store / "report"
 
 
 def test_markdown_holds_rows_parts_picture_and_footer(store):
-    words = write_one(store).markdown.read_text(encoding="utf-8")
+    words = write_one(store).files["markdown"].read_text(encoding="utf-8")
     rows = [line for line in words.splitlines() if line.startswith("|")]
     assert rows[0].startswith("| Method | M-SSIM ↑ | box-LPIPS ↓ |")
     assert rows[2].startswith("| MR-Net | 0.500 [0.490, 0.510] | 0.200 |")
@@ -54,14 +55,14 @@ def test_markdown_holds_rows_parts_picture_and_footer(store):
 def test_markdown_marks_best_and_second(store):
     pairs = pair_list()
     add(store, record("pg2", pairs, 0.15), pairs)
-    words = write_one(store).markdown.read_text(encoding="utf-8")
+    words = write_one(store).files["markdown"].read_text(encoding="utf-8")
     assert "**0.550 [0.540, 0.560]**" in words and "<u>0.500 [0.490, 0.510]</u>" in words
 
 
 def test_csv_keeps_full_precision_and_has_a_row_a_method_and_track(store):
     pairs = pair_list()
     add(store, record("pg2", pairs, 1 / 3), pairs)
-    rows = read_csv(write_one(store).csv)
+    rows = read_csv(write_one(store).files["csv"])
     (whole,) = [row for row in rows if row["method"] == "pg2" and row["scope"] == "all"]
     assert float(whole["m_ssim"]) == 0.4 + 1 / 3 and whole["kd_efficientnet_lite0_small_set"] == "yes"
     assert whole["pair_list_hash"] == pairs.hash and whole["group"] == "ranked"
@@ -78,10 +79,10 @@ def test_a_plumbing_check_shows_no_number_in_any_format(tmp_path):
     paths = write_one(tmp_path)
     console = Console(file=io.StringIO(), width=200)
     print_table(paths.table, console)
-    for words in (paths.markdown.read_text(encoding="utf-8"), console.file.getvalue()):
+    for words in (paths.files["markdown"].read_text(encoding="utf-8"), console.file.getvalue()):
         assert "plumbing check: these numbers are not results" in words
         assert "0.4" not in words and "18.0" not in words
-    assert all(row["m_ssim"] == "" and row["note"] for row in read_csv(paths.csv))
+    assert all(row["m_ssim"] == "" and row["note"] for row in read_csv(paths.files["csv"]))
 
 
 def test_the_terminal_shows_every_row_and_the_footer(store):
@@ -95,21 +96,21 @@ def test_the_terminal_shows_every_row_and_the_footer(store):
 def test_each_comparison_of_the_store_gets_its_report(store):
     pairs = pair_list()
     add(store, record("mrnet", pairs, preset="paper"), pairs, "mrnet-paper")
-    assert {paths.markdown.stem for paths in write_all(store)} == {
+    assert {paths.files["markdown"].stem for paths in write_all(store)} == {
         "footage-video-32x24-paper-offline-v1",
         "footage-video-32x24-quick-offline-v1",
     }
-    assert "quick" in write_one(store, preset="quick").markdown.name
+    assert "quick" in write_one(store, selection=Selection(preset="quick")).files["markdown"].name
 
 
 def test_a_report_of_chosen_methods_holds_these_alone_and_needs_a_folder(store, tmp_path):
-    paths = write_one(store, tmp_path / "chosen", methods=["mrnet", "copy"])
-    words = paths.markdown.read_text(encoding="utf-8")
+    paths = write_one(store, tmp_path / "chosen", Selection(methods=("mrnet", "copy")))
+    words = paths.files["markdown"].read_text(encoding="utf-8")
     assert "| MR-Net" in words and "| Copy" in words and "| Target" not in words
     with pytest.raises(UserError, match="--out DIR"):
-        write_all(store, methods=["mrnet"])
+        write_all(store, selection=Selection(methods=("mrnet",)))
     with pytest.raises(UserError, match="Did you mean 'mrnet'"):
-        write_all(store, tmp_path / "none", methods=["mrne"])
+        write_all(store, tmp_path / "none", Selection(methods=("mrne",)))
 
 
 def test_many_methods_go_down_the_terminal_and_few_go_across(store):

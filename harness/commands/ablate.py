@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.commands.ending import end
+from harness.commands.ending import end, show
 from harness.commands.options import (
     RESULTS,
     DataRoot,
@@ -96,16 +96,11 @@ def ablate(
     if plan:
         return
     from harness.report.ablation import write
-    from harness.report.console import print_table
     from harness.runner import End, Outcome
     from harness.runner import run as run_plan
 
     outcomes = [outcome for part in ablation.plans for outcome in run_plan(part, engine, workers)]
     outcomes += [Outcome(cell.label, End.REFUSED, reason=cell.reason) for cell in ablation.refused]
-    paths = write(ablation, results / REPORT_FOLDER)
-    if paths is not None:
-        print_table(paths.table)
-        for path in (paths.markdown, paths.csv, paths.figure):
-            if path is not None:
-                typer.echo(path)
+    report = write(ablation, results / REPORT_FOLDER)
+    show([report] if report else [])
     end(outcomes)

@@ -11,6 +11,7 @@ import typer
 from harness.errors import CellFailed, UserError
 
 if TYPE_CHECKING:
+    from harness.report import Report
     from harness.runner import Outcome
     from harness.specs import CellSpec
 
@@ -21,7 +22,7 @@ def show_reports(root: Path, recorded: Iterable[CellSpec]) -> None:
     A comparison that cannot be reported, as when records of two versions of the protocol meet in it, is a note.
     """
     from harness.report import write_all
-    from harness.report.console import print_table
+    from harness.report.select import Selection
 
     grounds = {
         (spec.dataset, spec.protocol_name, spec.split, spec.test_pair_list_hash, spec.dataset_fingerprint)
@@ -29,14 +30,20 @@ def show_reports(root: Path, recorded: Iterable[CellSpec]) -> None:
     }
     for dataset, protocol, split, pairs, fingerprint in sorted(grounds):
         try:
-            reports = write_all(root, None, dataset, protocol, split=split, pairs=pairs, fingerprint=fingerprint)
+            chosen = Selection(dataset, protocol, split, pairs=pairs, fingerprint=fingerprint)
+            show(write_all(root, selection=chosen))
         except UserError as error:
             typer.echo(f"note: no report of {dataset} under {protocol}: {error}", err=True)
-            continue
-        for paths in reports:
-            print_table(paths.table)
-            for path in (paths.markdown, paths.csv, paths.grid):
-                typer.echo(path)
+
+
+def show(reports: Iterable[Report]) -> None:
+    """Print each report's main table, and the files it is in."""
+    from harness.report.console import print_table
+
+    for report in reports:
+        print_table(report.table)
+        for path in report.files.values():
+            typer.echo(path)
 
 
 def end(outcomes: list[Outcome]) -> None:

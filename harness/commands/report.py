@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.commands.ending import show
 from harness.commands.options import RESULTS, Results
 from harness.errors import UserError
 from harness.report import DEFAULT_ROWS, DEFAULT_SEED, FORMATS
@@ -59,18 +60,19 @@ def report(
       bench report --dataset footage --format csv --out tables --rows 12 --seed 3
     """
     from harness import datasets
-    from harness.report import write_all
-    from harness.report.console import print_table
+    from harness.report import Layout, write_all
+    from harness.report.select import Selection
 
     wanted = split_list(formats)
     if not wanted:
         raise UserError(f"--format {formats!r} names no format. Valid: {', '.join(FORMATS)}")
-    for paths in write_all(
-        results, out, dataset and datasets.canonical(dataset), protocol,
-        split=split, preset=preset, methods=split_list(methods or ""), pairs=pairs, fingerprint=fingerprint,
-        formats=wanted, rows=rows, seed=seed,
-    ):  # fmt: skip
-        print_table(paths.table)
-        for path in (paths.markdown, paths.csv, paths.grid, paths.challenges):
-            if path is not None:
-                typer.echo(path)
+    selection = Selection(
+        dataset=dataset and datasets.canonical(dataset),
+        protocol=protocol,
+        split=split,
+        preset=preset,
+        methods=tuple(split_list(methods or "")),
+        pairs=pairs,
+        fingerprint=fingerprint,
+    )
+    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed)))

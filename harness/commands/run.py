@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from harness.commands.ending import end
+from harness.commands.ending import end, show
 from harness.commands.options import RESULTS, DataRoot, Masks, Overrides, Plugins, Results, WeightsDir, seeds_of
 from harness.engine import ENGINES
 from harness.plan import POLICIES
@@ -137,7 +137,7 @@ def run(
 def _show_report(plan: Plan) -> None:
     """Write the report of what the run asked for, as far as it is recorded, and print table and paths."""
     from harness.report import write_all
-    from harness.report.console import print_table
+    from harness.report.select import Selection
     from harness.store import has_record
 
     planned = [(cell.folder, cell.spec) for cell in plan.cells if cell.spec]
@@ -145,8 +145,7 @@ def _show_report(plan: Plan) -> None:
     if not recorded:
         return
     trained = any(spec.trained for spec in recorded)
-    reports = write_all(
-        plan.results.root,
+    selection = Selection(
         dataset=plan.dataset.name,
         protocol=plan.protocol.name,
         split=plan.split,
@@ -154,8 +153,4 @@ def _show_report(plan: Plan) -> None:
         pairs=plan.test.hash,
         fingerprint=recorded[0].dataset_fingerprint,
     )
-    for paths in reports:
-        print_table(paths.table)
-        for path in (paths.markdown, paths.csv, paths.grid):
-            if path is not None:
-                typer.echo(path)
+    show(write_all(plan.results.root, selection=selection))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.metrics.base import METRICS
 from harness.pairs import TEST
 from harness.records import read_record
-from harness.report import csv_file, markdown
+from harness.report import Report, csv_file, markdown
 from harness.report.ablation_figure import draw
 from harness.report.build import finished, main_table, topic_tables
 from harness.report.certainty import contests, marked
@@ -29,17 +29,7 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 
-@dataclass(frozen=True)
-class AblationPaths:
-    """The report's files and, for the terminal, its first table. figure: None for numbers that are no results."""
-
-    table: Table
-    markdown: Path
-    csv: Path
-    figure: Path | None
-
-
-def write(ablation: Ablation, out: Path) -> AblationPaths | None:
+def write(ablation: Ablation, out: Path) -> Report | None:
     """Write the report of the rows that have a record; None where none has. UserError as `comparisons`."""
     found = [contents for plan in ablation.plans if (contents := _of_plan(ablation, plan)) is not None]
     if not found:
@@ -49,14 +39,15 @@ def write(ablation: Ablation, out: Path) -> AblationPaths | None:
         tables[0], title=f"Ablation: {ablation.grid.title} · {_name(found)}", footer=_footer(ablation, found, tables[0])
     )
     stem = f"ablation-{ablation.grid.name}-{found[0].comparison.stem}"
-    paths = {ending: out / f"{stem}.{ending}" for ending in ("md", "csv", "png")}
-    figure = None
+    paths = {"markdown": out / f"{stem}.md", "csv": out / f"{stem}.csv"}
+    pictures = []
     if not main.plumbing:
-        caption = draw(paths["png"], ablation.grid, main)
-        figure = markdown.Picture(ablation.grid.title, paths["png"].name, caption)
-    files.write_text(paths["md"], markdown.document((main, *tables[1:]), [figure] if figure else []))
+        paths["figure"] = out / f"{stem}.png"
+        caption = draw(paths["figure"], ablation.grid, main)
+        pictures.append(markdown.Picture(ablation.grid.title, paths["figure"].name, caption))
+    files.write_text(paths["markdown"], markdown.document((main, *tables[1:]), pictures))
     files.write_text(paths["csv"], _csv(found))
-    return AblationPaths(main, paths["md"], paths["csv"], paths["png"] if figure else None)
+    return Report(main, paths)
 
 
 def _of_plan(ablation: Ablation, plan: Plan) -> Contents | None:

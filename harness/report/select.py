@@ -76,33 +76,34 @@ class Comparison:
         return self.entries[0].record
 
 
-def comparisons(
-    entries: Iterable[Entry],
-    *,
-    dataset: str | None = None,
-    protocol: str | None = None,
-    split: str | None = None,
-    preset: str | None = None,
-    pairs: str | None = None,
-    fingerprint: str | None = None,
-) -> list[Comparison]:
-    """The comparisons among `entries`, narrowed by name; `pairs` is the start of a pair list's hash, or `all`.
+@dataclass(frozen=True)
+class Selection:
+    """Which of a store's records a report is of; what is None is not narrowed.
 
-    fingerprint: the start of the dataset's, where only one version of it (files, masks) is wanted.
+    methods: rows to show, all where none are named. pairs: the start of a pair list's hash, or `all` (a comparison for
+    each). fingerprint: the start of the dataset's, where only one version of it (files, masks) is wanted.
+    """
+
+    dataset: str | None = None
+    protocol: str | None = None
+    split: str | None = None
+    preset: str | None = None
+    methods: tuple[str, ...] = ()
+    pairs: str | None = None
+    fingerprint: str | None = None
+
+
+def comparisons(entries: Iterable[Entry], selection: Selection = Selection()) -> list[Comparison]:
+    """The comparisons among `entries` that the selection leaves.
 
     Raises UserError when nothing is left (naming what there is), and when one name covers several pair lists and
-    `pairs` does not say which, or several dataset fingerprints or protocol hashes, which no option mends.
+    the selection does not say which, or several dataset fingerprints or protocol hashes.
     """
-    entries = list(entries)
+    entries, preset, pairs = list(entries), selection.preset, selection.pairs
     versions: dict[Name, set[str]] = defaultdict(set)
     for entry in entries:
         versions[_name(entry.record)].add(entry.record.dataset_fingerprint)
-    chosen = _narrowed(entries, dataset, protocol, split, preset, pairs)
-    if fingerprint is not None:
-        chosen = [entry for entry in chosen if entry.record.dataset_fingerprint.startswith(fingerprint)]
-        if not chosen:
-            there = {found[:SHORT_HASH] for known in versions.values() for found in known}
-            raise unknown("dataset fingerprint in the store", fingerprint, there)
+    chosen = _narrowed(with_methods(entries, selection.methods), selection)
     named: dict[Name, list[Entry]] = defaultdict(list)
     for entry in chosen:
         if entry.record.preset is not None:
@@ -140,16 +141,9 @@ def with_methods(entries: Sequence[Entry], methods: Sequence[str]) -> list[Entry
     return [entry for entry in entries if not methods or entry.record.method in methods]
 
 
-def _narrowed(
-    entries: list[Entry],
-    dataset: str | None,
-    protocol: str | None,
-    split: str | None,
-    preset: str | None,
-    pairs: str | None,
-) -> list[Entry]:
-    wanted = {"dataset": dataset, "protocol": protocol, "split": split, "preset": preset}
-    for field, value in wanted.items():
+def _narrowed(entries: list[Entry], selection: Selection) -> list[Entry]:
+    for field in ("dataset", "protocol", "split", "preset"):
+        value = getattr(selection, field)
         if value is None:
             continue
         there = {getattr(entry.record, field) for entry in entries} - {None}
@@ -159,11 +153,16 @@ def _narrowed(
             raise unknown(f"{field} in the store", value, there)
         # A row without a preset (a control) stands beside every preset.
         entries = [entry for entry in entries if getattr(entry.record, field) in (*meant, None)]
-    if pairs not in (None, ALL):
-        there = {entry.record.pair_list_hash[:SHORT_HASH] for entry in entries}
-        entries = [entry for entry in entries if entry.record.pair_list_hash.startswith(pairs)]
+    for words, field, start in (
+        ("pair list", "pair_list_hash", selection.pairs),
+        ("dataset fingerprint", "dataset_fingerprint", selection.fingerprint),
+    ):
+        if start in (None, ALL):
+            continue
+        there = {getattr(entry.record, field)[:SHORT_HASH] for entry in entries}
+        entries = [entry for entry in entries if getattr(entry.record, field).startswith(start)]
         if not entries:
-            raise unknown("pair list in the store", pairs, there)
+            raise unknown(f"{words} in the store", start, there)
     return entries
 
 
