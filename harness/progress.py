@@ -19,20 +19,21 @@ def plain_lines() -> None:
     os.environ[_PLAIN_VARIABLE] = "1"
 
 
-def track(sequence: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+def track(sequence: Iterable[Item], description: str, total: int | None = None, before: int = 0) -> Iterator[Item]:
     """Yield the items of `sequence` and show how far it is.
 
-    total: number of items, where `sequence` has no length. Nothing is printed to standard output.
+    total: number of items, where `sequence` has no length. before: items of `total` that an earlier run did; no time is
+    counted for them. Nothing is printed to standard output.
     """
     if total is None and hasattr(sequence, "__len__"):
-        total = len(sequence)
+        total = before + len(sequence)
     if sys.stderr.isatty() and _PLAIN_VARIABLE not in os.environ:
-        yield from _bar(sequence, description, total)
+        yield from _bar(sequence, description, total, before)
     else:
-        yield from _lines(sequence, description, total)
+        yield from _lines(sequence, description, total, before)
 
 
-def _bar(sequence: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+def _bar(sequence: Iterable[Item], description: str, total: int | None, before: int) -> Iterator[Item]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -52,24 +53,24 @@ def _bar(sequence: Iterable[Item], description: str, total: int | None) -> Itera
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(sequence, total=total, description=description)
+        yield from progress.track(sequence, total=total, completed=before, description=description)
 
 
-def _lines(sequence: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+def _lines(sequence: Iterable[Item], description: str, total: int | None, before: int) -> Iterator[Item]:
     start_s = last_s = time.monotonic()
-    count = 0
-    for count, item in enumerate(sequence, start=1):
+    count = before
+    for count, item in enumerate(sequence, start=before + 1):
         yield item
         now_s = time.monotonic()
         if now_s - last_s >= _PLAIN_LINE_EVERY_S:
             last_s = now_s
-            print(_line(description, count, total, now_s - start_s), file=sys.stderr, flush=True)
+            print(_line(description, count, total, before, now_s - start_s), file=sys.stderr, flush=True)
     if last_s > start_s:
         print(f"{description}: {count} done in {time.monotonic() - start_s:.0f} s", file=sys.stderr, flush=True)
 
 
-def _line(description: str, count: int, total: int | None, elapsed_s: float) -> str:
+def _line(description: str, count: int, total: int | None, before: int, elapsed_s: float) -> str:
     if not total:
         return f"{description}: {count}, {elapsed_s:.0f} s"
-    left_s = elapsed_s / count * (total - count)
+    left_s = elapsed_s / (count - before) * (total - count)
     return f"{description}: {count}/{total}, {elapsed_s:.0f} s, ETA {left_s:.0f} s"

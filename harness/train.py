@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from harness import provenance, specs, stopwatch, store
@@ -25,19 +25,21 @@ _LOG_EVERY_STEPS = 50
 
 
 class _StepProgress:
-    """A progress bar driven by `FitContext.on_step`, with a line in the log now and then."""
+    """A progress bar driven by `FitContext.on_step`, with a line in the log now and then.
 
-    def __init__(self, description: str, steps: int, watch: Stopwatch):
-        self._bar = iter(track(range(steps), description))
-        self._shown = 0
+    A resumed training's first step is not step 1: the bar starts there.
+    """
+
+    def __init__(self, description: str, watch: Stopwatch):
+        self._description = description
         self._watch = watch
+        self._bar: Iterator[int] | None = None
 
     def __call__(self, done: int, steps: int, terms: Mapping[str, float]) -> None:
-        while self._shown < done:
-            next(self._bar, None)
-            self._shown += 1
-        if done == steps:
-            next(self._bar, None)
+        if self._bar is None:
+            self._bar = track(range(done - 1, steps), self._description, before=done - 1)
+            next(self._bar)
+        next(self._bar, None)
         if done % _LOG_EVERY_STEPS == 0 or done == steps:
             LOG.info("step %d/%d %s", done, steps, " ".join(f"{name}={value:.4g}" for name, value in terms.items()))
         self._watch.tick()
@@ -68,7 +70,7 @@ def train(folder: Path, spec: TrainingSpec, stop: Callable[[], bool] = never) ->
             schedule=TrainingSchedule(**spec.schedule.model_dump()),
             weights=specs.weight_store(spec),
             precision=precision,
-            on_step=_StepProgress(f"training {spec.method}", spec.schedule.steps, watch),
+            on_step=_StepProgress(f"training {spec.method}", watch),
             stop=stop,
         )
         method.fit(data, context)
