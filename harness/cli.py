@@ -29,6 +29,7 @@ COMMANDS = {
     "status": "Show what of a results folder is done, running, failed or to do.",
     "clean": "Remove what nothing refers to, after asking.",
     "doctor": "Show what this machine has, and what each missing piece would enable.",
+    "regress": "Hold today's code against a baseline; exit code 1 on a regression.",
     "diff": "Show how two results' numbers differ, and what may explain it.",
     "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",
     "list": "List methods, datasets, protocols, presets, suites and grids.",
@@ -37,7 +38,7 @@ COMMANDS = {
     "weights": "List, fetch and check pretrained networks.",
 }
 HIDDEN = ("cell",)
-RESUMABLE = ("run", "ablate", "data", "weights", "import", "rescore")
+RESUMABLE = ("run", "ablate", "data", "weights", "import", "rescore", "regress")
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

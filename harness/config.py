@@ -30,10 +30,10 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (ROOT / kind).glob("*.yaml"))
 
 
-def load(kind: str, name: str, model: type[Model], overrides: Iterable[str] = ()) -> Model:
-    """Read `benchmarks/<kind>/<name>.yaml` (or a path that ends in .yaml) with `a.b=c` overrides into `model`.
+def path_of(kind: str, name: str) -> Path:
+    """The file `benchmarks/<kind>/<name>.yaml`, or the one that `name` is the path of where it ends in .yaml.
 
-    Raises UserError for an unknown name, unreadable YAML, an unknown key or a value of the wrong type.
+    UserError for an unknown name, and for a path at which there is no file.
     """
     given = name.endswith((".yaml", ".yml"))
     path = Path(name) if given else ROOT / kind / f"{name}.yaml"
@@ -41,6 +41,15 @@ def load(kind: str, name: str, model: type[Model], overrides: Iterable[str] = ()
         if given:
             raise UserError(f"there is no {kind.rstrip('s')} file {path}. Shipped ones: {', '.join(names(kind))}")
         raise unknown(kind.rstrip("s"), name, names(kind))
+    return path
+
+
+def load(kind: str, name: str, model: type[Model], overrides: Iterable[str] = ()) -> Model:
+    """Read the file that `path_of` finds with `a.b=c` overrides into `model`.
+
+    Raises UserError as `path_of`, and for unreadable YAML, an unknown key or a value of the wrong type.
+    """
+    path = path_of(kind, name)
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,6 +53,15 @@ def git_state(root: Path = CODE_ROOT) -> Git | None:
         if path.is_file():
             changes.update(name.encode() + b"\0" + path.read_bytes())
     return Git(commit=commit, dirty_hash=changes.hexdigest() if difference or untracked else None)
+
+
+def code_digest(plugins: Iterable[Path] = ()) -> str:
+    """SHA-256 of all that may change a number on this machine: our own sources, plugins, packages. With or without git."""
+    sources = [path for package in ("mrnet", "methods", "harness") for path in (CODE_ROOT / package).rglob("*.py")]
+    content = hashlib.sha256(repr(sorted(versions().items())).encode())
+    for path in (*sorted(sources), *plugins):
+        content.update(path.name.encode() + b"\0" + path.read_bytes())
+    return content.hexdigest()
 
 
 def versions() -> dict[str, str]:
