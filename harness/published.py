@@ -1,4 +1,4 @@
-"""Published numbers: `benchmarks/published/*.yaml`, a paper's tables as printed, with what is to be known of each cell."""
+"""Published numbers: `benchmarks/published/*.yaml`, a paper's tables as printed, with a warning where a cell needs one."""
 
 from __future__ import annotations
 

@@ -29,15 +29,13 @@ def claims(
 ) -> None:
     """Every claim of the paper with two verdicts: by the paper's own tables, and by our records.
 
-    By records: a paired test over groups of pairs, Holm-corrected over the comparisons of the claim. With fewer than ten
-    groups, and for metrics of whole sets, means are compared, and the verdict says so. No results folder is needed for
-    the paper's own tables.
+    By records: a paired test over groups of pairs, Holm-corrected over the comparisons of the claim. With fewer than
+    ten groups, and for metrics of whole sets, means are compared, and the verdict says so. The paper's own tables need
+    no results folder.
 
     Examples:
 
       bench claims
-
-      bench claims --dataset-of-yours-is-no-option; see --on
 
       bench claims --on footage --preset quick --out claims.md
     """

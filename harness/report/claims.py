@@ -67,7 +67,7 @@ def _ground(store: Store, entries: Sequence[Entry], selection: Selection) -> _Gr
     if len(found) > 1:
         listed = "\n".join(f"  {comparison.name}, {comparison.samples or 0:,} training samples" for comparison in found)
         raise UserError(
-            f"{len(found)} comparisons of {selection.dataset} are in the store, and claims are tested on one:\n{listed}\n"
+            f"{len(found)} comparisons of {selection.dataset} are in the store, claims are tested on one:\n{listed}\n"
             "Choose with --protocol, --split, --preset or --pairs, or keep other budgets in a store of their own"
         )
     scores = read(store, found[0])
