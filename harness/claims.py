@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pydantic import Field, model_validator
@@ -76,13 +76,14 @@ class Outcome:
 class Finding:
     """What numbers say of a claim. against: the points that contradict it; reason: why it is not decided.
 
-    by_means: decided by comparing means, without a test.
+    by_means: decided by comparing means, without a test. warnings: of published cells that were compared with others.
     """
 
     verdict: Verdict
     against: tuple[Outcome, ...] = ()
     reason: str = ""
     by_means: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def load_claims(name: str) -> tuple[Paper, Claims]:
@@ -139,7 +140,7 @@ def published(claim: Claim, paper: Paper) -> Finding:
     """What the paper's tables say of a claim, point by point; of equal numbers neither is better."""
     if claim.undecidable:
         return Finding(Verdict.UNTOLD, reason=claim.undecidable)
-    outcomes = []
+    outcomes, warnings = [], {}
     for point in points(claim, paper, claim.datasets):
         cells = [paper.cell(row, point.dataset, point.metric) for row in (point.better, point.than)]
         if all(cells):
@@ -148,6 +149,10 @@ def published(claim: Claim, paper: Paper) -> Finding:
             labels = [paper.rows[row].label for row in (point.better, point.than)]
             words = ", ".join(f"{label} {cell.printed}" for label, cell in zip(labels, cells, strict=True))
             outcomes.append(Outcome(point, better, words))
+            # what is true of both cells touches both alike; what is true of a row whatever the metric, no number
+            unequal = [it for it in (*cells[0].warnings, *cells[1].warnings) if it.metrics]
+            unequal = [it for it in unequal if not all(it in cell.warnings for cell in cells)]
+            warnings |= {f"{point.metric} on {point.dataset}: {it.words}": None for it in unequal}
     if not outcomes:
         return Finding(Verdict.UNTOLD, reason="the paper prints no numbers for it")
-    return verdict(outcomes, claim.exceptions)
+    return replace(verdict(outcomes, claim.exceptions), warnings=tuple(warnings))

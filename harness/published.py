@@ -1,4 +1,4 @@
-"""Published numbers: `benchmarks/published/*.yaml`, a paper's tables as printed, with a warning where a cell needs one."""
+"""Published numbers: `benchmarks/published/*.yaml`, a paper's tables as printed, with warnings where they are due."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class PublishedCell:
     table: str
     printed: str
     bold: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[Warning, ...]
 
     @property
     def value(self) -> float:
@@ -123,7 +123,7 @@ class Paper(Strict):
             printed = cells[table.metrics.index(metric)]
             if printed == NOT_PRINTED:
                 return None
-            warnings = (it.words for it in self.warnings if it.concerns(table.name, dataset, metric, row))
+            warnings = (it for it in self.warnings if it.concerns(table.name, dataset, metric, row))
             bold = printed.startswith(_BOLD)
             return PublishedCell(table.name, printed.strip("*"), bold, tuple(warnings))
         return None

@@ -115,6 +115,7 @@ def _compare(claim: Claim, paper: Paper, ground: _Ground, dataset: str) -> tuple
     if ground.unread:
         return [], [f"per-pair scores are missing: {', '.join(ground.unread)}"]
     made, lacking = [], []
+    reasons: dict[str, dict[str, None]] = {}
     methods = sorted({row.records[0].method for row in ground.rows})
 
     def expand(name: str) -> list[str]:
@@ -126,8 +127,9 @@ def _compare(claim: Claim, paper: Paper, ground: _Ground, dataset: str) -> tuple
     for point in points(claim, paper, [dataset], expand):
         rows = {}
         for name in (point.better, point.than):
-            rows[name], reason = _row(name, paper, ground.rows, dataset)
-            lacking += [reason] if reason else []
+            rows[name], reason = _row(name, paper, ground.rows)
+            if reason:
+                reasons.setdefault(reason, {})[paper.rows[name].label if name in paper.rows else name] = None
         if not all(rows.values()):
             continue
         keys = paper.metrics[point.metric].keys_on(dataset) if point.metric in paper.metrics else (point.metric,)
@@ -136,24 +138,22 @@ def _compare(claim: Claim, paper: Paper, ground: _Ground, dataset: str) -> tuple
             lacking.append(f"{point.metric} is not in the records of {dataset}")
         else:
             made.append(made_point)
-    return made, lacking
+    return made, [*lacking, *(f"{reason} on {dataset}: {', '.join(labels)}" for reason, labels in reasons.items())]
 
 
-def _row(name: str, paper: Paper, rows: Iterable[RowScores], dataset: str) -> tuple[RowScores | None, str]:
+def _row(name: str, paper: Paper, rows: Iterable[RowScores]) -> tuple[RowScores | None, str]:
     """The row of the store that a row of the paper, or a method, is; or why there is none."""
-    published_row = paper.rows.get(name)
-    wanted = {} if published_row is None else published_row.parameters
-    method = paper.method_of(name) if published_row else name
-    label = published_row.label if published_row else name
+    wanted = paper.rows[name].parameters if name in paper.rows else {}
+    method = paper.method_of(name) if name in paper.rows else name
     found = [row for row in rows if row.records[0].method == method]
     if wanted:
         found = [row for row in found if wanted.items() <= row.records[0].parameters.items()]
     else:
         found = [row for row in found if not row.records[0].overrides]
     if len(found) != 1:
-        return None, f"{'several' if found else 'no'} records of {label} on {dataset}"
+        return None, "several records" if found else "no records"
     if not found[0].competes:
-        return None, f"{label} is set apart on {dataset}"
+        return None, "set apart, or with pairs missing,"
     return found[0], ""
 
 
@@ -216,6 +216,7 @@ def plain(judged: Sequence[Judged]) -> str:
         f"  “{it.claim.sentence}”\n"
         f"  paper's tables: {told(it.published, Verdict.UNTOLD.value)}\n"
         f"  our records:    {told(it.measured, 'not measured')}"
+        + "".join(f"\n  beware:         {warning}" for warning in it.published.warnings)
         for it in judged
     ]
     return "\n\n".join((*parts, "\n".join(summary(judged))))
@@ -224,6 +225,7 @@ def plain(judged: Sequence[Judged]) -> str:
 def document(paper: Paper, judged: Sequence[Judged], on: str | None) -> str:
     """The claims as Markdown, one table."""
     where = f"Our records are of {on}, which no claim is about: the comparisons are carried over." if on else ""
+    warnings = dict.fromkeys(f"- {_cell(warning)}" for it in judged for warning in it.published.warnings)
     lines = [
         f"# Claims of “{paper.title}”",
         paper.source + ".",
@@ -235,6 +237,7 @@ def document(paper: Paper, judged: Sequence[Judged], on: str | None) -> str:
             f"{_cell(told(it.published, Verdict.UNTOLD.value))} | {_cell(told(it.measured, 'not measured'))} |"
             for it in judged
         ),
+        *([] if not warnings else ["Beware of these cells of the paper's tables:\n\n" + "\n".join(warnings)]),
     ]
     return "\n\n".join(lines) + "\n"
 
