@@ -50,7 +50,7 @@ def judge(
 
     selection: which records, less the dataset. UserError where a dataset has several comparisons.
     """
-    wanted = [on] if on else list(paper.datasets)
+    wanted = [on] if on else sorted({dataset for claim in claims.claims for dataset in claim.datasets})
     grounds = {}
     for dataset in wanted:
         there = [entry for entry in entries if entry.record.dataset == dataset]
