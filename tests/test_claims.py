@@ -218,6 +218,7 @@ def test_the_command_reads_the_store_and_wrong_use_is_a_sentence(many):
     own.write_text(yaml.safe_dump({"paper": "mrnet-2020", "claims": [claim().model_dump(mode="json")]}))
     result = bench("--results", root, "--paper", own)
     assert result.exit_code == 0 and "our records:    not distinguishable" in result.output, result.output
-    for words in (("--results", root / "none"), ("--paper", "mrnet-2021"), ("--results", root, "--protocol", "std")):
+    there = ("--results", root, "--paper", own)
+    for words in (("--results", root / "none"), ("--paper", "mrnet-2021"), (*there, "--protocol", "std")):
         result = bench(*words)
         assert result.exit_code == 2 and "Traceback" not in result.output
