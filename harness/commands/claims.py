@@ -44,12 +44,13 @@ def claims(
     from harness.errors import check_output
     from harness.report.claims import document, judge, plain
     from harness.report.select import Entry, Selection
-    from harness.store import Store, opened
+    from harness.store import PARTS, opened
     from mrnet import files
 
     check_output(out, "--out")
     found, claimed = load_claims(paper)
-    store: Store | None = opened(results) if results.exists() or results != RESULTS else None
+    named = results != RESULTS
+    store = opened(results) if named or any((results / part).is_dir() for part in PARTS) else None
     entries = [Entry(record, path.parent) for path, record in store.records()] if store else []
     selection = Selection(protocol=protocol, split=split, preset=preset, pairs=pairs)
     on = on and datasets.canonical(on)
