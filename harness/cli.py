@@ -30,7 +30,7 @@ COMMANDS = {
     "clean": "Remove what nothing refers to, after asking.",
     "doctor": "Show what this machine has, and what each missing piece would enable.",
     "diff": "Show how two results' numbers differ, and what may explain it.",
-    "report": "Write tables (Markdown, CSV) and the picture grid of a results folder.",
+    "report": "Write tables (Markdown, CSV, HTML) and the picture grid of a results folder.",
     "claims": "Show a paper's claims, and what its own tables and our records say of each.",
     "list": "List methods, datasets, protocols, presets, suites and grids.",
     "protocols": "Show a protocol's metrics and every constant of them.",

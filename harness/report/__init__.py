@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.report.table import Table
     from harness.store import Store
 
-FORMATS = ("markdown", "csv")
+FORMATS = ("markdown", "csv", "html")
 DEFAULT_ROWS = 8
 DEFAULT_SEED = 0
 REPORT_FOLDER = "report"
@@ -82,7 +82,7 @@ def write_all(
 
 
 def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequence[Entry], layout: Layout) -> Report:
-    from harness.report import contents, csv_file, markdown
+    from harness.report import contents, csv_file, html, markdown
     from mrnet import files
 
     pairs = _pair_list(store, comparison)
@@ -93,9 +93,11 @@ def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequenc
     figure = _write_challenges(comparison, found.breakdowns, out / f"{comparison.stem}-challenges.png")
     if figure:
         pictures["challenges"] = figure
+    charts = [(figure, out / figure.path)] if figure else []
     documents = {
         "markdown": (".md", lambda: markdown.document(found.tables, list(pictures.values()))),
         "csv": (".csv", lambda: csv_file.render(found)),
+        "html": (".html", lambda: html.render(store, found, pairs, charts, layout.seed)),
     }
     written = {}
     for name in (name for name in FORMATS if name in layout.formats):

@@ -22,7 +22,7 @@ from harness.challenge_file import frame_path
 from harness.images import read_image
 from harness.metrics.base import METRICS
 from harness.pairs import Pair, group_of
-from harness.report.build import is_plumbing, not_pictured, row_group, row_records
+from harness.report.build import is_plumbing, leading_keys, not_pictured, row_group, row_records
 from harness.report.figures import choose_pairs, pose_image, read_poses
 from harness.report.pair_scores import frame_of
 from harness.report.table import PLUMBING, Column, Row, RowGroup, Table, Value, text
@@ -59,10 +59,10 @@ class _Shown:
     label: str
 
 
-def render(store: Store, contents: Contents, pairs: PairList, pictures: Sequence[tuple[Picture, Path]], seed: int) -> str:
+def render(store: Store, contents: Contents, pairs: PairList, charts: Sequence[tuple[Picture, Path]], seed: int) -> str:
     """The page.
 
-    pictures: figures to put in, with the files they are in. seed: which pairs are shown, where not all are.
+    charts: figures to put in, with the files they are in. seed: which pairs are shown, where not all are.
     The same records give the same bytes under the same Pillow. UserError as `figures.read_poses`.
     """
     import jinja2
@@ -72,27 +72,31 @@ def render(store: Store, contents: Contents, pairs: PairList, pictures: Sequence
     chosen = _chosen_pairs(pairs, shown, comparison.name.size_px, seed)
     style, script = _source("page.css"), _source("page.js")
     data = _data(store, contents, chosen, shown)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_source("page.html")).render(
-        title=contents.main.title,
-        plumbing=PLUMBING if contents.main.plumbing else "",
-        tables=[_table(table, contents.main) for table in contents.tables],
-        figures=[(it, _uri(path.read_bytes(), "png")) for it, path in pictures],
-        footer=contents.main.footer,
-        provenance=[(it.label, _provenance(it.record)) for it in shown],
-        caption=_caption(len(pairs), len(chosen)),
-        data=_json(data),
-        style=_markup(style),
-        script=_markup(script),
-        script_hash=_hash(script),
-        style_hash=_hash(style),
+    options = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    return (
+        jinja2.Environment(**options)
+        .from_string(_source("page.html"))
+        .render(
+            title=contents.main.title,
+            plumbing=PLUMBING if contents.main.plumbing else "",
+            tables=[_table(table, contents.main) for table in contents.tables],
+            figures=[(it, _uri(path.read_bytes(), "png")) for it, path in charts],
+            footer=contents.main.footer,
+            provenance=[(it.label, _provenance(it.record)) for it in shown],
+            caption=_pairs_shown(len(pairs), len(chosen)),
+            data=_json(data),
+            style=_markup(style),
+            script=_markup(script),
+            script_hash=_hash(script),
+            style_hash=_hash(style),
+        )
     )
 
 
-def _caption(there: int, shown: int) -> str:
+def _pairs_shown(there: int, shown: int) -> str:
     if shown == there:
         return f"All {there:,} pairs."
-    return f"{shown:,} of {there:,} pairs, drawn with a fixed seed; values are means over all of them in the tables."
+    return f"{shown:,} of {there:,} pairs, drawn with the seed of the grid; the tables are over all."
 
 
 @cache
@@ -173,10 +177,12 @@ def _data(store: Store, contents: Contents, pairs: Sequence[Pair], shown: Sequen
     size_px = comparison.name.size_px
     folder = store.root / "pairs" / comparison.first.pairs
     poses = read_poses(folder)
-    frames = {frame: read_image(frame_path(folder, frame), size_px) for pair in pairs for frame in (pair.reference, pair.target)}
+    names = {frame for pair in pairs for frame in (pair.reference, pair.target)}
+    frames = {name: read_image(frame_path(folder, name), size_px) for name in names}
     drawn = [np.asarray(pose_image(poses.joints[pair.target], poses, _POSE_SCALE)) for pair in pairs]
     scores = [None if is_plumbing(comparison) else frame_of(store, it.entry.folder, it.record) for it in shown]
-    keys = [key for key in METRICS if METRICS[key].kind == "pair" and any(it is not None and key in it for it in scores)]
+    known = {key for frame in scores if frame is not None for key in frame}
+    keys = [key for key in dict.fromkeys((*leading_keys(comparison), *METRICS)) if key in METRICS and key in known]
     height, width = size_px
     return {
         "size": [width, height],
