@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -93,7 +94,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """A deep copy of `data` with each `a.b=c` set; values are read as YAML."""
-    result = yaml.safe_load(yaml.safe_dump(data)) if data else {}
+    result = copy.deepcopy(data)
     for override in overrides:
         key, separator, value = override.partition("=")
         if not separator or not key:

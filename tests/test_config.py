@@ -30,7 +30,9 @@ def test_a_wrong_override_says_what_is_valid(override, said):
 
 
 def test_an_unknown_name_lists_the_valid_ones():
-    with pytest.raises(UserError, match=r"unknown preset 'quik'. Did you mean 'quick'\? Valid: fashion, paper, quick"):
+    with pytest.raises(
+        UserError, match=r"unknown preset 'quik'. Did you mean 'quick'\? Valid: fashion, long, paper, qui"
+    ):
         config.load("presets", "quik", Preset)
 
 

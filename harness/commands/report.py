@@ -39,11 +39,16 @@ def report(
         Path | None,
         typer.Option(help="Where to write.", show_default="RESULTS/report"),
     ] = None,
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated: markdown, csv.")] = ",".join(FORMATS),
+    formats: Annotated[
+        str, typer.Option("--format", help=f"Comma-separated: {', '.join(FORMATS)}.", show_default="all")
+    ] = ",".join(FORMATS),
     rows: Annotated[int, typer.Option(min=1, help="Pairs in the qualitative grid.")] = DEFAULT_ROWS,
     seed: Annotated[int, typer.Option(help="Which pairs the grid shows.")] = DEFAULT_SEED,
+    claimed: Annotated[
+        bool, typer.Option("--claimed", help="Published numbers beside ours: same dataset, the paper's protocol.")
+    ] = False,
 ) -> None:
-    """Write tables (Markdown, CSV) and the picture grid of everything in the results folder.
+    """Write tables (Markdown, CSV, an HTML page) and the picture grid of everything in the results folder.
 
     One report for each dataset, split, size, preset and protocol.
     Numbers of different pair lists or training budgets never meet in a table.
@@ -56,6 +61,8 @@ def report(
       bench report --dataset footage --split video --preset quick
 
       bench report --methods 'mrnet,union-crop(pn_gan),union-crop(patn)' --out fig11
+
+      bench report --dataset penn --protocol mrnet-2020 --claimed
 
       bench report --dataset footage --format csv --out tables --rows 12 --seed 3
     """
@@ -75,4 +82,4 @@ def report(
         pairs=pairs,
         fingerprint=fingerprint,
     )
-    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed)))
+    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, claimed)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.report.table import Table
     from harness.store import Store
 
-FORMATS = ("markdown", "csv")
+FORMATS = ("markdown", "csv", "html")
 DEFAULT_ROWS = 8
 DEFAULT_SEED = 0
 REPORT_FOLDER = "report"
@@ -25,11 +25,15 @@ REPORT_FOLDER = "report"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a report is laid out. formats: of `FORMATS`; pictures are always drawn. rows: pairs in the grid, by seed."""
+    """How a report is laid out. formats: of `FORMATS`; pictures are always drawn. rows: pairs in the grid, by seed.
+
+    claimed: with published numbers beside ours.
+    """
 
     formats: tuple[str, ...] = FORMATS
     rows: int = DEFAULT_ROWS
     seed: int = DEFAULT_SEED
+    claimed: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def write_all(
     """Write a report for every comparison in the store that the selection leaves.
 
     out: folder of the reports, `<store>/report` if None; a part of a table needs one of its own.
-    Raises UserError for an empty store, an unknown name or format, and where one name covers several pair lists.
+    Raises UserError for an empty store, an unknown name or format, where one name covers several pair lists, and where
+    published numbers are asked for and none may stand there.
     """
     from harness.report.select import Entry, Selection, comparisons
     from harness.store import opened
@@ -67,24 +72,32 @@ def write_all(
             "a report of chosen methods would take the place of the whole one: name a folder with --out DIR"
         )
     folder = store.root / REPORT_FOLDER if out is None else Path(out)
-    return [_write_one(store, folder, comparison, entries, layout) for comparison in comparisons(entries, selection)]
+    chosen = comparisons(entries, selection)
+    if layout.claimed:
+        from harness.report.claimed import nothing_published, paper_of
+
+        if not any(map(paper_of, chosen)):
+            raise nothing_published()
+    return [_write_one(store, folder, comparison, entries, layout) for comparison in chosen]
 
 
 def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequence[Entry], layout: Layout) -> Report:
-    from harness.report import contents, csv_file, markdown
+    from harness.report import contents, csv_file, html, markdown
     from mrnet import files
 
     pairs = _pair_list(store, comparison)
-    found = contents.gather(store, comparison, entries, pairs)
+    found = contents.gather(store, comparison, entries, pairs, layout.claimed)
     grid = out / f"{comparison.stem}.png"
     caption = _write_grid(store, comparison, pairs, grid, layout)
     pictures = {"grid": markdown.Picture("qualitative grid", grid.name, " ".join(caption))}
     figure = _write_challenges(comparison, found.breakdowns, out / f"{comparison.stem}-challenges.png")
     if figure:
         pictures["challenges"] = figure
+    charts = [(figure, out / figure.path)] if figure else []
     documents = {
         "markdown": (".md", lambda: markdown.document(found.tables, list(pictures.values()))),
         "csv": (".csv", lambda: csv_file.render(found)),
+        "html": (".html", lambda: html.render(store, found, pairs, charts, layout.seed)),
     }
     written = {}
     for name in (name for name in FORMATS if name in layout.formats):

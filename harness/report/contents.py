@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.report.build import group_table, main_table, topic_tables
 from harness.report.certainty import certainty_table, contests, gain_table, marked, unread_line
 from harness.report.challenges import Breakdown, breakdowns
+from harness.report.claimed import paper_of, with_claimed
 from harness.report.cost import cost_table
 from harness.report.footer import lines as footer_lines
 from harness.report.pair_scores import read as read_scores
@@ -39,8 +40,11 @@ class Contents:
         return (self.main, *self.more, *by_group, *(part.table for part in self.breakdowns))
 
 
-def gather(store: Store, comparison: Comparison, entries: Sequence[Entry], pairs: PairList) -> Contents:
+def gather(
+    store: Store, comparison: Comparison, entries: Sequence[Entry], pairs: PairList, claimed: bool = False
+) -> Contents:
     """All tables. entries: of the whole store, for what other protocols say of the same rows. pairs: the comparison's.
+    claimed: with published numbers beside ours, where a paper has them.
 
     UserError as `challenges.breakdowns`.
     """
@@ -53,9 +57,11 @@ def gather(store: Store, comparison: Comparison, entries: Sequence[Entry], pairs
         gain_table(comparison, scores),
         cost_table(comparison),
     )
+    main = marked(main_table(comparison, (*footer_lines(comparison), *unread_line(scores), *remarks)), found)
+    paper = paper_of(comparison) if claimed else None
     return Contents(
         comparison,
-        marked(main_table(comparison, (*footer_lines(comparison), *unread_line(scores), *remarks)), found),
+        with_claimed(main, comparison, paper) if paper else main,
         (*topics, *(table for table in others if table is not None)),
         group_table(comparison),
         parts,
