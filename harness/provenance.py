@@ -56,7 +56,7 @@ def git_state(root: Path = CODE_ROOT) -> Git | None:
 
 
 def code_digest(plugins: Iterable[Path] = ()) -> str:
-    """SHA-256 of all that may change a number on this machine: our own sources, plugins, packages. With or without git."""
+    """SHA-256 of all that may change a number on this machine: our sources, plugins, packages. With or without git."""
     sources = [path for package in ("mrnet", "methods", "harness") for path in (CODE_ROOT / package).rglob("*.py")]
     content = hashlib.sha256(repr(sorted(versions().items())).encode())
     for path in (*sorted(sources), *plugins):
