@@ -42,6 +42,10 @@ def report(
     formats: Annotated[str, typer.Option("--format", help="Comma-separated: markdown, csv.")] = ",".join(FORMATS),
     rows: Annotated[int, typer.Option(min=1, help="Pairs in the qualitative grid.")] = DEFAULT_ROWS,
     seed: Annotated[int, typer.Option(help="Which pairs the grid shows.")] = DEFAULT_SEED,
+    figures: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Figures too, as PNG and PDF: names, FILE.yaml, paper or all."),
+    ] = None,
 ) -> None:
     """Write tables (Markdown, CSV) and the picture grid of everything in the results folder.
 
@@ -58,6 +62,10 @@ def report(
       bench report --methods 'mrnet,union-crop(pn_gan),union-crop(patn)' --out fig11
 
       bench report --dataset footage --format csv --out tables --rows 12 --seed 3
+
+      bench report --figures paper
+
+      bench report --figures bars,cost,fig14-failures
     """
     from harness import datasets
     from harness.report import Layout, write_all
@@ -75,4 +83,4 @@ def report(
         pairs=pairs,
         fingerprint=fingerprint,
     )
-    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed)))
+    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, tuple(split_list(figures or "")))))
