@@ -1,4 +1,4 @@
-"""`bench report --figures`: each figure as PNG and PDF into one folder, with `captions.md`, which tells how it was made.
+"""`bench report --figures`: each figure as PNG and PDF into one folder, with `captions.md`, which says how it was made.
 
 A figure that the store has nothing for is skipped; the captions' file says why.
 """

@@ -41,7 +41,7 @@ _GROUP_LOOKS = {
     RowGroup.SCENE: (style.COLOURS[5], "---"),
     RowGroup.CONTROL: (style.CONTROL_COLOUR, style.CONTROL_HATCH),
 }
-"""Colour and hatch of the parts of a table; the ceiling, made from the target, gets no bar: it would flatten the others."""
+"""Colour and hatch of the parts of a table. What is made from the target gets no bar: it would flatten the others."""
 
 COST_AXES = {"latency_ms": "ms an image", "parameters_m": "parameters (millions)"}
 
@@ -75,10 +75,9 @@ def bars(table: Table) -> tuple[Figure, str]:
             ax.remove()
         if len(groups) > 1:
             handles = [
-                Patch(
-                    facecolor=_GROUP_LOOKS[group][0], hatch=_GROUP_LOOKS[group][1], edgecolor="white", label=group.value
-                )
-                for group in groups
+                Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=group.value)
+                for group, (colour, hatch) in _GROUP_LOOKS.items()
+                if group in groups
             ]
             figure.legend(handles=handles, loc="outside lower left", frameon=False)
     told = whiskers.told([row.values[place] for row in rows for place in places])
@@ -129,10 +128,9 @@ def cost(comparison: Comparison, table: Table, key: str | None) -> tuple[Figure,
         _legend(figure, axes)
     (told, *_) = [line for line in costs.legend if line.startswith("Latency")] or [""]
     busy = [line for line in costs.legend if "was busy" in line]
-    whisker = whiskers.told([row.values[place] for row in shown])
-    return figure, " ".join(
-        part for part in (f"{table.columns[place].label} against what an image costs.", whisker, told, *busy) if part
-    )
+    title = f"{table.columns[place].label} against what an image costs."
+    sentences = (title, whiskers.told([row.values[place] for row in shown]), told, *busy)
+    return figure, " ".join(sentence for sentence in sentences if sentence)
 
 
 def _cost_points(table: Table, costs: Table, place: int) -> dict[str, list[tuple[Row, float]]]:

@@ -122,8 +122,8 @@ def comparisons(entries: Iterable[Entry], selection: Selection = Selection()) ->
         for pair_list_hash in sorted(lists):
             members = lists[pair_list_hash]
             _refuse_clash(name, members)
-            footing = footing(members[0].record)
-            guests = [entry for entry in free if footing(entry.record) == footing and entry not in members]
+            ground = footing(members[0].record)
+            guests = [entry for entry in free if footing(entry.record) == ground and entry not in members]
             suffix = f"-pairs-{pair_list_hash[:SHORT_HASH]}" if len(lists) > 1 else ""
             if len(versions[name]) > 1:
                 suffix += f"-data-{members[0].record.dataset_fingerprint[:SHORT_HASH]}"
