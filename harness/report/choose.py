@@ -59,4 +59,4 @@ def by_value(
     chosen = sorted(sorted(order)[:count], key=lambda entry: entry[1])
     where = {"best": "with the best", "worst": "with the worst", "median": "nearest to the median"}[how]
     spread = ", of different clips as far as there are" if len(turns) > 1 and count > 1 else ""
-    return Choice(tuple(known[pair] for _, _, pair in chosen), f"Pairs {where} {words} of {len(known):,}{spread}")
+    return Choice(tuple(known[pair] for _, _, pair in chosen), f"Pairs {where} {words} among {len(known):,}{spread}")

@@ -27,8 +27,8 @@ MOST_TERMS = 8
 SMOOTHED_SHARE = 0.05
 """Steps a smoothed point is the mean of, as a share of all."""
 
-_PANELS_A_ROW = 3
-_PANEL_IN = (3.4, 2.7)
+_PANELS_A_ROW = 2
+_PANEL_IN = (4.0, 2.5)
 _RAW_ALPHA, _RAW_WIDTH, _WIDTH = 0.25, 0.6, 1.5
 
 
@@ -103,4 +103,4 @@ def _panel(ax: Axes, training: Training) -> None:
         ax.set_yscale("log")
     ax.set_xlabel("step")
     ax.set_title(training.title, fontweight="bold")
-    ax.legend(fontsize="x-small", framealpha=0.8, ncols=2 if len(names) > MOST_TERMS // 2 else 1)
+    ax.legend(fontsize="x-small", frameon=False, loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0)

@@ -44,6 +44,8 @@ def write(
     found, lacking = _ablation_columns(spec, comparison) if spec.ablation else _method_columns(spec, comparison)
     if not found:
         raise NothingToDraw(f"no record of any of its columns ({', '.join(lacking)})")
+    if len(found) == 1 and lacking:
+        raise NothingToDraw(f"only {found[0].title} has a record, and nothing beside it ({', '.join(lacking)})")
     folders = {id(entry.record): entry.folder for entry in comparison.entries}
     chosen = _chosen(spec.pairs, store, comparison, pairs, folders)
     notes = {

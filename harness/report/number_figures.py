@@ -167,7 +167,9 @@ def samples(entries: Sequence[Entry], table: Table, key: str | None) -> tuple[Fi
                 [x for x, _ in points], [value.mean for value in values], yerr=whiskers.lengths(values), label=title,
                 color=look.colour, marker=look.marker, capsize=_CAP_PT,
             )  # fmt: skip
-        _logarithmic(ax, [x for points in lines.values() for x, _ in points])
+        counts = sorted({x for points in lines.values() for x, _ in points})
+        _logarithmic(ax, counts)
+        ax.set_xticks(counts)
         ax.set_xlabel("training samples")
         ax.set_ylabel(column.heading)
         _legend(figure, [ax])
