@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.report import style
+import harness.report.style as style
 from harness.report.challenges import Breakdown, bounds
 from harness.report.table import Column, Row, RowGroup, Table
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.report import style
+import harness.report.style as style
 from harness.report.build import row_records
 from harness.store import KEY_LENGTH
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import harness.report.challenge_figure as challenge_figure
+import harness.report.grid_figure as grid_figure
+import harness.report.number_figures as number_figures
+import harness.report.style as style
 from harness.progress import track
-from harness.report import challenge_figure, grid_figure, number_figures, style
 from harness.report.build import is_plumbing
 from harness.report.figure_spec import FigureSpec
 from harness.report.number_figures import NothingToDraw

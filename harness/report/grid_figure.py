@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import harness.report.choose as choose
 from harness.grids import load_grid
 from harness.metrics.base import METRICS
-from harness.report import choose
 from harness.report.build import is_plumbing, row_records
 from harness.report.figures import GridColumn, choose_pairs, qualitative_grid
 from harness.report.number_figures import NothingToDraw

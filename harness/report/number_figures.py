@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import harness.report.style as style
+import harness.report.whiskers as whiskers
 from harness.errors import UserError
-from harness.report import style, whiskers
 from harness.report.cost import cost_table
 from harness.report.select import footing, samples_of
 from harness.report.table import Row, RowGroup, Table, Value

@@ -82,7 +82,7 @@ def write_pdf(path: Path, sheet: Sheet, size_px: tuple[int, int]) -> None:
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
 
-    from harness.report import style
+    import harness.report.style as style
 
     width, height = size_px
     points_an_inch = 72
