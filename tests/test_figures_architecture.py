@@ -21,7 +21,7 @@ def test_labels_are_the_networks_channels_and_sizes(network):
     ):
         block = found[f"encoder_conv.pose_enc.conv{number}"]
         assert block.channels == channels * WIDTH and block.size_px == (SIZE_PX[0] // share, SIZE_PX[1] // share)
-        conv = network.get_submodule(f"{block.name}.0")
+        (conv,) = (m for m in network.get_submodule(block.name).modules() if isinstance(m, torch.nn.Conv2d))
         assert label(block).split("\n")[1] == f"{conv.in_channels} → {conv.out_channels}"
     assert found["background_encoder.di_conv3"].dilation == 8
     assert label(found["decoder_conv.conv7"]) == f"5×5\n{WIDTH} → 3\n{SIZE_PX[0]}×{SIZE_PX[1]}"
