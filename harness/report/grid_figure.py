@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import harness.report.choose as choose
+import harness.report.footer as footer
 from harness.grids import load_grid
 from harness.metrics.base import METRICS
-from harness.report.build import is_plumbing, row_records
+from harness.report.build import is_plumbing, row_records, shown_apart
 from harness.report.figures import GridColumn, choose_pairs, qualitative_grid
 from harness.report.number_figures import NothingToDraw
 from harness.report.pair_scores import frame_of
@@ -52,10 +53,12 @@ def write(
         column.title: _notes(spec, store, folders[id(column.record)], column.record, comparison) for column in found
     }
     columns = [
-        GridColumn(column.title, "", folders[id(column.record)] / "images", notes[column.title]) for column in found
+        GridColumn(column.title, shown_apart(column.record), folders[id(column.record)] / "images", notes[column.title])
+        for column in found
     ]
     numbered = ", ".join(f"{number}\u00a0{pair.id}" for number, pair in enumerate(chosen.pairs, 1))
     plumbing = (f"{PLUMBING}.",) if is_plumbing(comparison) else ()
+    source = footer.source(comparison.first.dataset)
     under = f"Under each picture: its {_label(spec.value)}." if any(notes.values()) else ""
     caption = (
         *plumbing,
@@ -63,6 +66,7 @@ def write(
         *((under,) if under else ()),
         *((f"Columns without a record here: {', '.join(lacking)}.",) if lacking else ()),
         "Target pose: the person's left blue, right orange.",
+        *((f"Pictures: {source}.",) if source else ()),
     )
     folder = store.root / "pairs" / comparison.first.pairs
     for path in paths:
