@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import yaml
+from PIL import Image
 from small_run import arguments
 from typer.testing import CliRunner
 
@@ -17,6 +18,7 @@ from harness.grids import Grid, load_grid
 from harness.plan import RunRequest
 from harness.rendered import penn
 from harness.rendered.layouts import write
+from harness.report.figures import MIN_TILE_PX
 from harness.resolve import all_cards
 
 GRID = {"name": "gains", "title": "how bright", "method": "tiny", "axes": {"gain": [1.0, 0.5]}, "x": "gain"}
@@ -140,9 +142,19 @@ def test_rows_stand_in_the_grids_order_under_their_labels(done):
     assert text.count("**") == 2 * text.split("## ")[0].count(" ↑"), "one best value a metric"
 
 
+def test_the_rows_images_stand_side_by_side_under_their_labels(done):
+    folder, *_ = done
+    (grid,) = (folder / "results" / "report").glob("ablation-gains-*-grid.png")
+    (document,) = (folder / "results" / "report").glob("ablation-gains-*.md")
+    assert f"]({grid.name})" in document.read_text(encoding="utf-8")
+    width, height = Image.open(grid).size
+    given_and_rows = 3 + len(GRID["axes"]["gain"])
+    assert given_and_rows * MIN_TILE_PX < width < (given_and_rows + 1) * MIN_TILE_PX and height > MIN_TILE_PX
+
+
 def test_the_figure_is_drawn_along_the_numeric_parameter(done):
     folder, *_ = done
-    (figure,) = (folder / "results" / "report").glob("ablation-gains-*.png")
+    (figure,) = (folder / "results" / "report").glob("ablation-gains-*pairs-only.png")
     assert figure.stat().st_size > 5000
     again = figure.read_bytes()
     assert ablate(folder).exit_code == 0

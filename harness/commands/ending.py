@@ -37,13 +37,15 @@ def show_reports(root: Path, recorded: Iterable[CellSpec]) -> None:
 
 
 def show(reports: Iterable[Report]) -> None:
-    """Print each report's main table, and the files it is in."""
+    """Print each report's main table, the files it is in, and which figures were skipped."""
     from harness.report.console import print_table
 
     for report in reports:
         print_table(report.table)
         for path in report.files.values():
             typer.echo(path)
+        for name, reason in report.skipped.items():
+            typer.echo(f"note: no figure {name}: {reason}", err=True)
 
 
 def end(outcomes: list[Outcome]) -> None:

@@ -9,7 +9,7 @@ import typer
 from harness.commands.options import Plugins
 
 app = typer.Typer(
-    help="List methods, datasets, protocols, presets, suites and grids.",
+    help="List methods, datasets, protocols, presets, suites, grids and figures.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -144,3 +144,15 @@ def grids() -> None:
         typer.echo(f"{name}: {grid.title}")
         typer.echo(f"    method: {grid.method}; preset: {grid.preset}; {grid.source}")
         typer.echo(f"    rows: {'; '.join(row.label for row in grid.all_rows)}")
+
+
+@app.command()
+def figures() -> None:
+    """Figures of `bench report --figures`, with what they repeat."""
+    from harness import config
+    from harness.report.figure_spec import FOLDER, load_figure
+
+    for name in config.names(FOLDER):
+        figure = load_figure(name)
+        after = f" ({figure.source})" if figure.source else ""
+        typer.echo(f"{name}: {figure.title}{after}")

@@ -47,6 +47,10 @@ def report(
     claimed: Annotated[
         bool, typer.Option("--claimed", help="Published numbers beside ours: same dataset, the paper's protocol.")
     ] = False,
+    figures: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Figures too, as PNG and PDF: names, FILE.yaml, paper or all."),
+    ] = None,
 ) -> None:
     """Write tables (Markdown, CSV, an HTML page) and the picture grid of everything in the results folder.
 
@@ -65,6 +69,10 @@ def report(
       bench report --dataset penn --protocol mrnet-2020 --claimed
 
       bench report --dataset footage --format csv --out tables --rows 12 --seed 3
+
+      bench report --figures paper
+
+      bench report --figures bars,cost,fig14-failures
     """
     from harness import datasets
     from harness.report import Layout, write_all
@@ -82,4 +90,5 @@ def report(
         pairs=pairs,
         fingerprint=fingerprint,
     )
-    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, claimed)))
+    drawn = tuple(split_list(figures or ""))
+    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, claimed, drawn)))

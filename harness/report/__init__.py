@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from harness.errors import UserError, unknown
 if TYPE_CHECKING:
     from harness.pairs import PairList
     from harness.report.challenges import Breakdown
+    from harness.report.figure_spec import FigureSpec
     from harness.report.markdown import Picture
     from harness.report.select import Comparison, Entry, Selection
     from harness.report.table import Table
@@ -28,20 +29,26 @@ class Layout:
     """How a report is laid out. formats: of `FORMATS`; pictures are always drawn. rows: pairs in the grid, by seed.
 
     claimed: with published numbers beside ours.
+    figures: names of figures (benchmarks/figures) to write beside it, as PNG and PDF.
     """
 
     formats: tuple[str, ...] = FORMATS
     rows: int = DEFAULT_ROWS
     seed: int = DEFAULT_SEED
     claimed: bool = False
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Report:
-    """A written report. table: the main one, for the terminal. files: by format, or what the picture is."""
+    """A written report. table: the main one, for the terminal. files: by format, or what the picture is.
+
+    skipped: figures that were asked for and the store has nothing for, with the reason.
+    """
 
     table: Table
     files: Mapping[str, Path]
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_all(
@@ -53,10 +60,12 @@ def write_all(
     Raises UserError for an empty store, an unknown name or format, where one name covers several pair lists, and where
     published numbers are asked for and none may stand there.
     """
+    from harness.report.figure_spec import load_figures
     from harness.report.select import Entry, Selection, comparisons
     from harness.store import opened
 
     selection = selection or Selection()
+    figures = load_figures(layout.figures)
     for name in layout.formats:
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
@@ -78,11 +87,18 @@ def write_all(
 
         if not any(map(paper_of, chosen)):
             raise nothing_published()
-    return [_write_one(store, folder, comparison, entries, layout) for comparison in chosen]
+    return [_write_one(store, folder, comparison, entries, layout, figures) for comparison in chosen]
 
 
-def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequence[Entry], layout: Layout) -> Report:
-    from harness.report import contents, csv_file, html, markdown
+def _write_one(
+    store: Store,
+    out: Path,
+    comparison: Comparison,
+    entries: Sequence[Entry],
+    layout: Layout,
+    figures: Sequence[FigureSpec],
+) -> Report:
+    from harness.report import contents, csv_file, figure_set, html, markdown
     from mrnet import files
 
     pairs = _pair_list(store, comparison)
@@ -105,7 +121,12 @@ def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequenc
         written[name] = out / f"{comparison.stem}{ending}"
         files.write_text(written[name], text())
     drawn = {name: out / picture.path for name, picture in pictures.items()}
-    return Report(found.main, written | drawn)
+    skipped: dict[str, str] = {}
+    if figures:
+        folder = out / f"{comparison.stem}-figures"
+        skipped = figure_set.write(folder, figures, figure_set.Source(store, entries, found, pairs))
+        drawn["figures"] = folder / figure_set.CAPTIONS
+    return Report(found.main, written | drawn, skipped)
 
 
 def _pairs_folder(store: Store, comparison: Comparison) -> Path:

@@ -9,24 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.metrics.base import METRICS
-from harness.pairs import TEST
+from harness.pairs import TEST, PairList
+from harness.pairs_folder import PAIRS
 from harness.records import read_record
-from harness.report import Report, csv_file, markdown
+from harness.report import Report, csv_file, figures, markdown
 from harness.report.ablation_figure import draw
-from harness.report.build import finished, main_table, topic_tables
+from harness.report.build import columns_of_pictures, finished, main_table, topic_tables
 from harness.report.certainty import contests, marked
 from harness.report.contents import Contents
 from harness.report.cost import cost_table
 from harness.report.footer import lines as footer_lines
 from harness.report.pair_scores import read as read_scores
 from harness.report.select import Entry, comparisons
-from harness.report.table import Row, Table
+from harness.report.table import PLUMBING, Row, Table
 from harness.store import Store, has_record, record_path
 from mrnet import files
 
 if TYPE_CHECKING:
     from harness.ablation import Ablation, AblationRow
     from harness.plan import Plan
+
+GRID_ROWS, GRID_SEED = 4, 0
+"""Pairs in the grid of an ablation's rows, and the seed they are drawn by."""
 
 
 def write(ablation: Ablation, out: Path) -> Report | None:
@@ -45,6 +49,10 @@ def write(ablation: Ablation, out: Path) -> Report | None:
         paths["figure"] = out / f"{stem}.png"
         caption = draw(paths["figure"], ablation.grid, main)
         pictures.append(markdown.Picture(ablation.grid.title, paths["figure"].name, caption))
+    grid = _grid(ablation, found, out / f"{stem}-grid.png")
+    if grid:
+        paths["grid"] = out / grid.path
+        pictures.append(grid)
     files.write_text(paths["markdown"], markdown.document((main, *tables[1:]), pictures))
     files.write_text(paths["csv"], _csv(found))
     return Report(main, paths)
@@ -63,6 +71,27 @@ def _of_plan(ablation: Ablation, plan: Plan) -> Contents | None:
     order = list(labels.values())
     tables = [_in_order(table, order) for table in (main, *more) if table is not None]
     return Contents(comparison, tables[0], tuple(tables[1:]), None, ())
+
+
+def _grid(ablation: Ablation, found: Sequence[Contents], path: Path) -> markdown.Picture | None:
+    """Draw the rows' images of the same pairs, the labels as heads; None where their pair lists differ."""
+    first, plan = found[0].comparison, ablation.plans[0]
+    if len({contents.comparison.first.pair_list_hash for contents in found}) > 1:
+        return None
+    made = {
+        title: figures.GridColumn(title, subtitle if subtitle.startswith("seed") else "", images)
+        for contents in found
+        for title, subtitle, images in columns_of_pictures(contents.comparison)
+    }
+    columns = [made[label] for label in dict.fromkeys(_labels(ablation).values()) if label in made]
+    folder = plan.results.root / "pairs" / first.first.pairs
+    pairs = PairList.read(folder / PAIRS)
+    chosen = figures.choose_pairs(pairs.pairs, GRID_ROWS, GRID_SEED)
+    numbered = ", ".join(f"{number}\u00a0{pair.id}" for number, pair in enumerate(chosen, 1))
+    plumbing = f"{PLUMBING}. " if found[0].main.plumbing else ""
+    caption = f"{plumbing}Pairs, drawn with seed {GRID_SEED} from {len(pairs):,}: {numbered}."
+    figures.qualitative_grid(path, folder, first.name.size_px, chosen, columns, (caption,))
+    return markdown.Picture("the rows on the same pairs", path.name, caption)
 
 
 def _labels(ablation: Ablation) -> dict[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.report import style, whiskers
 from harness.report.table import Table, Value
-from mrnet import files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 MOST_PANELS = 6
 _PANELS_A_ROW = 3
 _PANEL_IN, _LABEL_IN, _ROW_IN = (3.0, 2.4), 2.6, 0.28
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-_DPI = 110
 
 
 def draw(path: Path, grid: Grid, table: Table) -> str:
@@ -27,8 +24,6 @@ def draw(path: Path, grid: Grid, table: Table) -> str:
     Whiskers are a value's 95 % interval, or the standard deviation over its seeds, where it has one. The same table
     gives the same bytes under the same matplotlib.
     """
-    import matplotlib
-    import seaborn
     from matplotlib.figure import Figure
 
     columns = [place for place, column in enumerate(table.columns) if column.higher_is_better is not None]
@@ -37,9 +32,8 @@ def draw(path: Path, grid: Grid, table: Table) -> str:
     down = -(-len(columns) // across)
     height_in = _PANEL_IN[1] if grid.x else max(_PANEL_IN[1], _ROW_IN * (len(table.rows) + 2))
     size_in = across * _PANEL_IN[0] + (0 if grid.x else _LABEL_IN), down * height_in
-    # from the defaults: a user's own matplotlibrc changes no byte
-    with matplotlib.style.context("default"), seaborn.axes_style("whitegrid"), seaborn.plotting_context("paper"):
-        figure = Figure(size_in, dpi=_DPI, layout="constrained")
+    with style.house():
+        figure = Figure(size_in, layout="constrained")
         axes = figure.subplots(down, across, squeeze=False, sharey=not grid.x).ravel()
         for ax, place in zip(axes, columns, strict=False):
             if grid.x:
@@ -51,32 +45,28 @@ def draw(path: Path, grid: Grid, table: Table) -> str:
         handles, labels = axes[0].get_legend_handles_labels()
         if len(labels) > 1:
             figure.legend(handles, labels, loc="outside right upper", frameon=False)
-        with files.replacing(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
-    return _caption([row.values[place] for row in table.rows for place in columns])
+    style.save(figure, path)
+    return whiskers.told([row.values[place] for row in table.rows for place in columns])
 
 
 def _lines(ax: Axes, grid: Grid, table: Table, place: int) -> None:
     """Lines along the grid's numeric parameter, one for each setting of the others."""
-    import seaborn
-
     parameters = {row.label: dict(row.parameters) for row in grid.all_rows}
     lines: dict[str, list[tuple[float, Value]]] = {}
     for row in table.rows:
         others = ", ".join(f"{key} = {value}" for key, value in parameters[row.title].items() if key != grid.x)
         if row.values[place]:
             lines.setdefault(others, []).append((parameters[row.title][grid.x], row.values[place]))
-    colours = seaborn.color_palette("colorblind", len(lines))
-    for (others, points), colour, marker in zip(lines.items(), colours, _MARKERS * len(lines), strict=False):
+    for (others, points), look in zip(lines.items(), style.looks(len(lines)), strict=True):
         points.sort(key=lambda point: point[0])
         xs, values = zip(*points, strict=True)
         ax.errorbar(
             xs,
             [value.mean for value in values],
-            yerr=_whiskers(values),
+            yerr=whiskers.lengths(values),
             label=others,
-            color=colour,
-            marker=marker,
+            color=look.colour,
+            marker=look.marker,
             capsize=2,
         )
     ax.set_xticks(sorted({x for points in lines.values() for x, _ in points}))
@@ -88,27 +78,14 @@ def _points(ax: Axes, table: Table, place: int) -> None:
     """A point a row, the first at the top."""
     shown = [(at, row.values[place]) for at, row in enumerate(table.rows) if row.values[place]]
     places, values = zip(*shown, strict=True) if shown else ((), ())
-    ax.errorbar([value.mean for value in values], places, xerr=_whiskers(values), fmt="o", color="#0173b2", capsize=2)
+    ax.errorbar(
+        [value.mean for value in values],
+        places,
+        xerr=whiskers.lengths(values),
+        fmt="o",
+        color=style.COLOURS[0],
+        capsize=2,
+    )
     ax.set_yticks(range(len(table.rows)), [row.title for row in table.rows])
     ax.set_ylim(len(table.rows) - 0.5, -0.5)
     ax.set_title(table.columns[place].heading, fontweight="bold")
-
-
-def _whiskers(values: Sequence[Value]) -> list[list[float]]:
-    """Lengths below and above each value; 0 where nothing is known."""
-    below, above = [], []
-    for value in values:
-        spread = value.seeds_sd or 0.0
-        known = value.seeds_sd is None and value.low is not None and value.high is not None
-        below.append(value.mean - value.low if known else spread)
-        above.append(value.high - value.mean if known else spread)
-    return [below, above]
-
-
-def _caption(values: Sequence[Value | None]) -> str:
-    there = [value for value in values if value]
-    if any(value.seeds_sd is not None for value in there):
-        return "Whiskers: standard deviation over the seeds."
-    if any(value.low is not None for value in there):
-        return "Whiskers: 95 % bootstrap interval over groups of pairs."
-    return "No interval: one seed, and too few groups of pairs."

@@ -145,12 +145,17 @@ def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:
         first, group = records[0], row_group(records[0])
         if group is RowGroup.PRIVILEGED or id(first) in left_out:
             continue
-        words = _SHOWN_APART.get(group, "")
+        words = shown_apart(first)
         if len(records) > 1:
             words = f"seed {first.seed}"
         note = _note(comparison, first)
         columns.append((first.title, ", ".join(part for part in (words, note) if part), folders[id(first)]))
     return columns
+
+
+def shown_apart(record: Record) -> str:
+    """What stands under a record's title in a picture grid, so that nobody takes it for a ranked method's; often empty."""
+    return _SHOWN_APART.get(row_group(record), "")
 
 
 def not_pictured(comparison: Comparison) -> tuple[Record, ...]:

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import harness.report.style as style
 from harness.report.challenges import Breakdown, bounds
 from harness.report.table import Column, Row, RowGroup, Table
-from mrnet import files
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 MOST_LINES = 12
@@ -32,7 +33,6 @@ _LEGEND_TITLE = "best first, then floors"
 _PANELS_A_ROW = 3
 _PANEL_IN, _LEGEND_IN, _HEAD_IN = (3.1, 2.6), 2.4, 0.4
 _MARKER_PT, _EDGE_PT = 6.5, 0.5
-_DPI = 110
 _MARGIN = 0.35  # beside the outer points, of the distance between two
 
 
@@ -60,8 +60,13 @@ def draw(path: Path, breakdowns: Sequence[Breakdown], title: str) -> str:
     Of the first metric of their tables, whose rows are the same, in one order. The same tables give the same bytes
     under the same matplotlib.
     """
-    import matplotlib
-    import seaborn
+    figure, caption = drawn(breakdowns, title)
+    style.save(figure, path)
+    return caption
+
+
+def drawn(breakdowns: Sequence[Breakdown], title: str) -> tuple[Figure, str]:
+    """The figure that `draw` writes, and its caption."""
     from matplotlib.figure import Figure
 
     panels = [breakdown for breakdown in breakdowns if breakdown.challenge]
@@ -72,9 +77,8 @@ def draw(path: Path, breakdowns: Sequence[Breakdown], title: str) -> str:
     across = min(_PANELS_A_ROW, len(panels))
     down = -(-len(panels) // across)
     size_in = across * _PANEL_IN[0] + _LEGEND_IN, down * _PANEL_IN[1] + _HEAD_IN
-    # from the defaults: a user's own matplotlibrc changes no byte
-    with matplotlib.style.context("default"), seaborn.axes_style("whitegrid"), seaborn.plotting_context("paper"):
-        figure = Figure(size_in, dpi=_DPI, layout="constrained")
+    with style.house():
+        figure = Figure(size_in, layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", fontsize="large")
         axes = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
         for place, (panel, ax) in enumerate(zip(panels, axes, strict=False)):
@@ -82,12 +86,8 @@ def draw(path: Path, breakdowns: Sequence[Breakdown], title: str) -> str:
             ax.set_ylabel(column.heading if place % across == 0 else "")
         for ax in axes[len(panels) :]:
             ax.remove()
-        figure.legend(
-            handles=_handles(rows, looks), loc="outside right upper", frameon=False, title="best first, then floors"
-        )
-        with files.replacing(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
-    return _caption(column, left_out)
+        figure.legend(handles=_handles(rows, looks), loc="outside right upper", frameon=False, title=_LEGEND_TITLE)
+    return figure, _caption(column, left_out)
 
 
 def _panel(ax: Axes, panel: Breakdown, key: str, looks: Mapping[int, _Look]) -> None:

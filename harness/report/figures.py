@@ -11,36 +11,38 @@ import math
 import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import UserError
-from harness.images import read_image, write_png
+from harness.images import read_image
 from harness.pairs import Pair, group_of
 from harness.pairs_folder import POSES
+from harness.report.sheet import INK, Picture, Sheet, Words, font, write_pdf, write_png
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
 MIN_TILE_PX = 192
 """Least side a picture is enlarged to."""
 
 MISSING = "no image"
 
-_BACKGROUND = (255, 255, 255)
-_INK = (25, 25, 28)
 _FAINT_INK = (105, 105, 112)
+_PALE_INK = (222, 222, 226)
 _CANVAS = (38, 40, 46)
 _LEFT = (64, 169, 255)
 _RIGHT = (255, 159, 28)
 _MIDDLE = (222, 222, 226)
 _MARGIN_PX = 16
 _GAP_PX = 6
+_NOTE_GAP_PX = 3
 _PART_GAP_PX = 18
 _NUMBER_WIDTH_PX = 26
+_GIVEN = 3  # columns before the methods: reference, pose, target
 _FONT_PX = 15
 _SMALL_FONT_PX = 13
 _LEAST_FONT_PX = 11
@@ -53,11 +55,16 @@ _FACE = ("nose", "eye", "ear")
 
 @dataclass(frozen=True)
 class GridColumn:
-    """A method's column. subtitle: its part of the table, in a word; images: folder of `<pair id>.png`."""
+    """A method's column.
+
+    subtitle: its part of the table, in a word; images: folder of `<pair id>.png`. notes: by pair id, a line under its
+    picture.
+    """
 
     title: str
     subtitle: str
     images: Path
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,15 +156,13 @@ def qualitative_grid(
     columns: Sequence[GridColumn],
     caption: Sequence[str],
 ) -> None:
-    """Write the grid of `pairs` as a PNG; rows are numbered in order.
+    """Write the grid of `pairs` as PNG or PDF, by the path's ending; rows are numbered in order.
 
     folder: the store's pairs folder (frames/*.png, poses.json). size_px: (height, width) of every picture in it and of
     the methods'. caption: paragraphs under the picture, wrapped to its width.
-    The same inputs give the same bytes under the same Pillow. Raises UserError for a missing frame or pose and for
-    another size; a method's missing image is drawn as an empty tile that says so.
+    The same inputs give the same bytes under the same Pillow (matplotlib, for PDF). Raises UserError for a missing
+    frame or pose and for another size; a method's missing image is drawn as an empty tile that says so.
     """
-    from PIL import Image, ImageDraw
-
     poses = read_poses(folder)
     height, width = size_px
     if poses.size_px != (height, width):
@@ -165,32 +170,43 @@ def qualitative_grid(
             f"{folder} holds frames of {poses.size_px[0]}×{poses.size_px[1]} px, the records are of {height}×{width}. "
             "Run the `bench run` that made the records again: it writes the frames at that size"
         )
+    sheet = Sheet()
     scale = max(1, math.ceil(MIN_TILE_PX / max(height, width)))
     tile = (width * scale, height * scale)
-    headings = [("reference", ""), ("target pose", ""), ("target", ""), *((c.title, c.subtitle) for c in columns)]
     lefts = _lefts(len(columns), tile[0])
     total_width = lefts[-1] + tile[0] + _MARGIN_PX
-    title_lines = max(len(_title_lines(title)) for title, _ in headings)
-    top = _MARGIN_PX + (title_lines + 1) * _LINE_PX + _GAP_PX
-    body_end = top + len(pairs) * (tile[1] + _GAP_PX)
-    paragraphs = _wrapped(caption, total_width - 2 * _MARGIN_PX)
-    sheet = Image.new("RGB", (total_width, body_end + _GAP_PX + len(paragraphs) * _LINE_PX + _MARGIN_PX), _BACKGROUND)
-    draw = ImageDraw.Draw(sheet)
-    for left, (title, subtitle) in zip(lefts, headings, strict=True):
-        lines = _title_lines(title)
-        for place, line in enumerate([*[""] * (title_lines - len(lines)), *lines]):
-            _centred(draw, left + tile[0] / 2, _MARGIN_PX + place * _LINE_PX, line, tile[0], bold=True)
-        _centred(draw, left + tile[0] / 2, _MARGIN_PX + title_lines * _LINE_PX, subtitle, tile[0], bold=False)
+    top = _head(sheet, lefts, tile[0], columns)
+    row_height = tile[1] + _GAP_PX + (_LINE_PX if any(column.notes for column in columns) else 0)
     for index, pair in enumerate(pairs):
-        y = top + index * (tile[1] + _GAP_PX)
-        draw.text((_MARGIN_PX, y + tile[1] / 2), str(index + 1), fill=_INK, font=_font(_FONT_PX, True), anchor="lm")
+        y = top + index * row_height
+        sheet.words.append(Words(_MARGIN_PX, y + tile[1] / 2, str(index + 1), _FONT_PX, True, INK, "lm"))
         for left, picture in zip(lefts, _row(folder, pair, columns, poses, scale), strict=True):
-            sheet.paste(picture, (left, y))
-    for index, line in enumerate(paragraphs):
-        draw.text(
-            (_MARGIN_PX, body_end + _GAP_PX + index * _LINE_PX), line, fill=_INK, font=_font(_SMALL_FONT_PX, False)
-        )
-    write_png(path, np.asarray(sheet))
+            sheet.pictures.append(Picture(left, y, *picture))
+        for left, column in zip(lefts[_GIVEN:], columns, strict=True):
+            if not (column.images / f"{pair.id}.png").is_file():
+                middle = y + (tile[1] - _SMALL_FONT_PX) / 2
+                sheet.words.append(_centred(left + tile[0] / 2, middle, MISSING, tile[0], _PALE_INK))
+            if pair.id in column.notes:
+                under = y + tile[1] + _NOTE_GAP_PX
+                sheet.words.append(_centred(left + tile[0] / 2, under, column.notes[pair.id], tile[0], _FAINT_INK))
+    end = top + len(pairs) * row_height + _GAP_PX
+    lines = _wrapped(caption, total_width - 2 * _MARGIN_PX)
+    for index, line in enumerate(lines):
+        sheet.words.append(Words(_MARGIN_PX, end + index * _LINE_PX, line, _SMALL_FONT_PX, False, INK, "la"))
+    write = write_pdf if path.suffix == ".pdf" else write_png
+    write(path, sheet, (total_width, end + len(lines) * _LINE_PX + _MARGIN_PX))
+
+
+def _head(sheet: Sheet, lefts: Sequence[int], width_px: int, columns: Sequence[GridColumn]) -> int:
+    """Write titles and subtitles over the columns; where the rows begin, in pixels from the top."""
+    headings = [("reference", ""), ("target pose", ""), ("target", ""), *((c.title, c.subtitle) for c in columns)]
+    title_lines = max(len(_title_lines(title)) for title, _ in headings)
+    for left, (title, subtitle) in zip(lefts, headings, strict=True):
+        middle, lines = left + width_px / 2, _title_lines(title)
+        for place, line in enumerate(lines, title_lines - len(lines)):
+            sheet.words.append(_centred(middle, _MARGIN_PX + place * _LINE_PX, line, width_px, INK, bold=True))
+        sheet.words.append(_centred(middle, _MARGIN_PX + title_lines * _LINE_PX, subtitle, width_px, _FAINT_INK))
+    return _MARGIN_PX + (title_lines + 1) * _LINE_PX + _GAP_PX
 
 
 def _title_lines(title: str) -> list[str]:
@@ -201,23 +217,25 @@ def _title_lines(title: str) -> list[str]:
 def _lefts(methods: int, tile_width_px: int) -> list[int]:
     """Left edges of the columns; a wider gap sets the methods apart from what they were given."""
     start = _MARGIN_PX + _NUMBER_WIDTH_PX
-    given = 3
     return [
-        start + index * (tile_width_px + _GAP_PX) + (_PART_GAP_PX if index >= given else 0)
-        for index in range(given + methods)
+        start + index * (tile_width_px + _GAP_PX) + (_PART_GAP_PX if index >= _GIVEN else 0)
+        for index in range(_GIVEN + methods)
     ]
 
 
-def _row(folder: Path, pair: Pair, columns: Sequence[GridColumn], poses: Poses, scale: int) -> list[Image.Image]:
+def _row(
+    folder: Path, pair: Pair, columns: Sequence[GridColumn], poses: Poses, scale: int
+) -> list[tuple[np.ndarray, int]]:
+    """The row's pictures, each with how many times it is enlarged."""
     if pair.target not in poses.joints:
         raise UserError(
             f"{folder / 'poses.json'} has no pose of {pair.target}. Run the same `bench run` again; it writes it"
         )
     return [
-        _enlarged(_frame(folder, pair.reference, poses), scale),
-        pose_image(poses.joints[pair.target], poses, scale),
-        _enlarged(_frame(folder, pair.target, poses), scale),
-        *(_method_tile(column.images / f"{pair.id}.png", poses, scale) for column in columns),
+        (_frame(folder, pair.reference, poses), scale),
+        (np.asarray(pose_image(poses.joints[pair.target], poses, scale)), 1),
+        (_frame(folder, pair.target, poses), scale),
+        *((_made(column.images / f"{pair.id}.png", poses), scale) for column in columns),
     ]
 
 
@@ -225,44 +243,23 @@ def _frame(folder: Path, frame_id: str, poses: Poses) -> np.ndarray:
     return read_image(folder / "frames" / f"{frame_id.replace('/', '_')}.png", poses.size_px)
 
 
-def _method_tile(path: Path, poses: Poses, scale: int) -> Image.Image:
-    from PIL import Image, ImageDraw
-
-    if path.is_file():
-        return _enlarged(read_image(path, poses.size_px), scale)
-    height, width = poses.size_px
-    tile = Image.new("RGB", (width * scale, height * scale), _CANVAS)
-    _centred(ImageDraw.Draw(tile), tile.width / 2, tile.height / 2, MISSING, tile.width, bold=False)
-    return tile
+def _made(path: Path, poses: Poses) -> np.ndarray:
+    """A method's image; an empty one where it is missing."""
+    return read_image(path, poses.size_px) if path.is_file() else np.full((*poses.size_px, 3), _CANVAS, np.uint8)
 
 
-def _enlarged(image: np.ndarray, scale: int) -> Image.Image:
-    from PIL import Image
-
-    return Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1))
-
-
-def _centred(draw: ImageDraw.ImageDraw, x: float, y: float, words: str, width_px: int, bold: bool) -> None:
+def _centred(x: float, y: float, words: str, width_px: int, colour: tuple[int, int, int], bold: bool = False) -> Words:
     """Words centred at x, smaller where they do not fit the width; what still does not is cut with an ellipsis."""
-    font = _font(_FONT_PX if bold else _SMALL_FONT_PX, bold)
-    if draw.textlength(words, font=font) > width_px:
-        font = _font(_LEAST_FONT_PX, bold)
-    shown = words
-    while shown and draw.textlength(shown, font=font) > width_px:
+    size_px = _FONT_PX if bold else _SMALL_FONT_PX
+    if font(size_px, bold).getlength(words) > width_px:
+        size_px = _LEAST_FONT_PX
+    shown, drawn = words, font(size_px, bold)
+    while shown and drawn.getlength(shown) > width_px:
         shown = shown.removesuffix("…")[:-1].rstrip() + "…" if len(shown) > 1 else ""
-    draw.text((x, y), shown, fill=_INK if bold else _FAINT_INK, font=font, anchor="ma")
+    return Words(x, y, shown, size_px, bold, colour, "ma")
 
 
 def _wrapped(paragraphs: Sequence[str], width_px: int) -> list[str]:
-    widest = _font(_SMALL_FONT_PX, False).getlength("abcdefghijklmnopqrstuvwxyz0123456789") / 36
+    widest = font(_SMALL_FONT_PX, False).getlength("abcdefghijklmnopqrstuvwxyz0123456789") / 36
     columns = max(20, int(width_px / widest))
     return [line for words in paragraphs for line in textwrap.wrap(words, columns, break_on_hyphens=False)]
-
-
-def _font(size_px: int, bold: bool):
-    """DejaVu Sans, which comes with matplotlib: the same letters on every machine."""
-    import matplotlib
-    from PIL import ImageFont
-
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size_px)

@@ -109,10 +109,10 @@ def comparisons(entries: Iterable[Entry], selection: Selection = Selection()) ->
         if entry.record.preset is not None:
             named[_name(entry.record)].append(entry)
     free = [entry for entry in chosen if entry.record.preset is None]
-    joined = {_footing(entry.record) for members in named.values() for entry in members}
+    joined = {footing(entry.record) for members in named.values() for entry in members}
     if preset is None:
         for entry in free:
-            if _footing(entry.record) not in joined:
+            if footing(entry.record) not in joined:
                 named[_name(entry.record)].append(entry)
     found = []
     for name in sorted(named):
@@ -122,8 +122,8 @@ def comparisons(entries: Iterable[Entry], selection: Selection = Selection()) ->
         for pair_list_hash in sorted(lists):
             members = lists[pair_list_hash]
             _refuse_clash(name, members)
-            footing = _footing(members[0].record)
-            guests = [entry for entry in free if _footing(entry.record) == footing and entry not in members]
+            ground = footing(members[0].record)
+            guests = [entry for entry in free if footing(entry.record) == ground and entry not in members]
             suffix = f"-pairs-{pair_list_hash[:SHORT_HASH]}" if len(lists) > 1 else ""
             if len(versions[name]) > 1:
                 suffix += f"-data-{members[0].record.dataset_fingerprint[:SHORT_HASH]}"
@@ -166,7 +166,7 @@ def _narrowed(entries: list[Entry], selection: Selection) -> list[Entry]:
     return entries
 
 
-def _footing(record: Record) -> tuple[object, ...]:
+def footing(record: Record) -> tuple[object, ...]:
     """What two records must share, beside preset and budget, for their numbers to be comparable."""
     return (
         record.dataset,
