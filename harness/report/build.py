@@ -154,7 +154,7 @@ def columns_of_pictures(comparison: Comparison) -> list[tuple[str, str, Path]]:
 
 
 def shown_apart(record: Record) -> str:
-    """What stands under a record's title in a picture grid, so that nobody takes it for a ranked method's; often empty."""
+    """What stands under a record's title in a picture grid, so that nobody takes it for a ranked one; often empty."""
     return _SHOWN_APART.get(row_group(record), "")
 
 
