@@ -39,7 +39,10 @@ def report(
         Path | None,
         typer.Option(help="Where to write.", show_default="RESULTS/report"),
     ] = None,
-    formats: Annotated[str, typer.Option("--format", help="Comma-separated: markdown, csv.")] = ",".join(FORMATS),
+    formats: Annotated[str, typer.Option("--format", help="Comma-separated.")] = ",".join(FORMATS),
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Every column with its interval, not the first alone.")
+    ] = False,
     rows: Annotated[int, typer.Option(min=1, help="Pairs in the qualitative grid.")] = DEFAULT_ROWS,
     seed: Annotated[int, typer.Option(help="Which pairs the grid shows.")] = DEFAULT_SEED,
 ) -> None:
@@ -75,4 +78,4 @@ def report(
         pairs=pairs,
         fingerprint=fingerprint,
     )
-    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed)))
+    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, intervals)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.report.table import Table
     from harness.store import Store
 
-FORMATS = ("markdown", "csv")
+FORMATS = ("markdown", "csv", "latex")
 DEFAULT_ROWS = 8
 DEFAULT_SEED = 0
 REPORT_FOLDER = "report"
@@ -25,11 +25,15 @@ REPORT_FOLDER = "report"
 
 @dataclass(frozen=True)
 class Layout:
-    """How a report is laid out. formats: of `FORMATS`; pictures are always drawn. rows: pairs in the grid, by seed."""
+    """How a report is laid out. formats: of `FORMATS`; pictures are always drawn. rows: pairs in the grid, by seed.
+
+    intervals: every column shows its interval, and not the first alone.
+    """
 
     formats: tuple[str, ...] = FORMATS
     rows: int = DEFAULT_ROWS
     seed: int = DEFAULT_SEED
+    intervals: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def write_all(
 
 
 def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequence[Entry], layout: Layout) -> Report:
-    from harness.report import contents, csv_file, markdown
+    from harness.report import contents, csv_file, footer, latex, markdown
+    from harness.report.table import with_intervals
     from mrnet import files
 
     pairs = _pair_list(store, comparison)
@@ -82,9 +87,11 @@ def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequenc
     figure = _write_challenges(comparison, found.breakdowns, out / f"{comparison.stem}-challenges.png")
     if figure:
         pictures["challenges"] = figure
+    tables = [with_intervals(table) for table in found.tables] if layout.intervals else found.tables
     documents = {
-        "markdown": (".md", lambda: markdown.document(found.tables, list(pictures.values()))),
+        "markdown": (".md", lambda: markdown.document(tables, list(pictures.values()))),
         "csv": (".csv", lambda: csv_file.render(found)),
+        "latex": (".tex", lambda: latex.document(tables, comparison.stem, [footer.brief(comparison)])),
     }
     written = {}
     for name in (name for name in FORMATS if name in layout.formats):
@@ -92,7 +99,7 @@ def _write_one(store: Store, out: Path, comparison: Comparison, entries: Sequenc
         written[name] = out / f"{comparison.stem}{ending}"
         files.write_text(written[name], text())
     drawn = {name: out / picture.path for name, picture in pictures.items()}
-    return Report(found.main, written | drawn)
+    return Report(tables[0], written | drawn)
 
 
 def _pairs_folder(store: Store, comparison: Comparison) -> Path:
