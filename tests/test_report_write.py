@@ -156,7 +156,7 @@ def test_the_command_writes_what_it_prints(store, tmp_path, app):
 
 
 def test_the_command_names_an_unknown_format(store, app):
-    done = CliRunner().invoke(app, ["--results", str(store), "--format", "latex"])
+    done = CliRunner().invoke(app, ["--results", str(store), "--format", "odt"])
     assert isinstance(done.exception, UserError) and "markdown" in str(done.exception)
 
 

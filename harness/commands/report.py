@@ -42,6 +42,9 @@ def report(
     formats: Annotated[
         str, typer.Option("--format", help=f"Comma-separated: {', '.join(FORMATS)}.", show_default="all")
     ] = ",".join(FORMATS),
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Every column with its interval, not the first alone.")
+    ] = False,
     rows: Annotated[int, typer.Option(min=1, help="Pairs in the qualitative grid.")] = DEFAULT_ROWS,
     seed: Annotated[int, typer.Option(help="Which pairs the grid shows.")] = DEFAULT_SEED,
     claimed: Annotated[
@@ -91,4 +94,4 @@ def report(
         fingerprint=fingerprint,
     )
     drawn = tuple(split_list(figures or ""))
-    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, claimed, drawn)))
+    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, claimed, drawn, intervals)))

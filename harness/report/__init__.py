@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.report.table import Table
     from harness.store import Store
 
-FORMATS = ("markdown", "csv", "html")
+FORMATS = ("markdown", "csv", "html", "latex")
 DEFAULT_ROWS = 8
 DEFAULT_SEED = 0
 REPORT_FOLDER = "report"
@@ -30,6 +30,7 @@ class Layout:
 
     claimed: with published numbers beside ours.
     figures: names of figures (benchmarks/figures) to write beside it, as PNG and PDF.
+    intervals: every column shows its interval, and not the first alone.
     """
 
     formats: tuple[str, ...] = FORMATS
@@ -37,6 +38,7 @@ class Layout:
     seed: int = DEFAULT_SEED
     claimed: bool = False
     figures: tuple[str, ...] = ()
+    intervals: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def _write_one(
     layout: Layout,
     figures: Sequence[FigureSpec],
 ) -> Report:
-    from harness.report import contents, csv_file, figure_set, html, markdown
+    from harness.report import contents, csv_file, figure_set, footer, html, latex, markdown
+    from harness.report.table import with_intervals
     from mrnet import files
 
     pairs = _pair_list(store, comparison)
@@ -110,10 +113,12 @@ def _write_one(
     if figure:
         pictures["challenges"] = figure
     charts = [(figure, out / figure.path)] if figure else []
+    tables = [with_intervals(table) for table in found.tables] if layout.intervals else found.tables
     documents = {
-        "markdown": (".md", lambda: markdown.document(found.tables, list(pictures.values()))),
+        "markdown": (".md", lambda: markdown.document(tables, list(pictures.values()))),
         "csv": (".csv", lambda: csv_file.render(found)),
         "html": (".html", lambda: html.render(store, found, pairs, charts, layout.seed)),
+        "latex": (".tex", lambda: latex.document(tables, comparison.stem, [footer.brief(comparison)])),
     }
     written = {}
     for name in (name for name in FORMATS if name in layout.formats):

@@ -30,7 +30,7 @@ def print_table(table: Table, console: Console | None = None) -> None:
     title = f"{table.title}\n{PLUMBING}" if table.plumbing else table.title
     drawn = RichTable(title=Text(title), title_justify="left", header_style="")
     rows = [row for group in RowGroup for row in table.rows if row.group is group]
-    methods = [Text(row.label + _MARKS.get(row.group, "")) for row in rows]
+    methods = [Text(" · ".join(row.stub) + _MARKS.get(row.group, "")) for row in rows]
     metrics = [Text(column.heading) for column in table.columns]
     cells = [
         [
@@ -42,7 +42,8 @@ def print_table(table: Table, console: Console | None = None) -> None:
     down, across = (methods, metrics) if len(rows) >= len(metrics) else (metrics, methods)
     if down is metrics:
         cells = [list(column) for column in zip(*cells, strict=True)]
-    drawn.add_column("", overflow="fold")
+    named = down is methods and len(table.stub) > 1
+    drawn.add_column(Text(" · ".join(table.stub) if named else ""), overflow="fold")
     for heading in across:
         drawn.add_column(heading, justify="right", overflow="fold")
     for heading, line in zip(down, cells, strict=True):

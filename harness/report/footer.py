@@ -60,6 +60,17 @@ def lines(comparison: Comparison) -> tuple[str, ...]:
     return tuple(f"{name}: {words}" for name, words in parts if words) + ((note,) if note else ())
 
 
+def brief(comparison: Comparison) -> str:
+    """What the numbers are of, in a line: n, protocol, pair list, dataset and budget, with their hashes."""
+    records = [entry.record for entry in comparison.entries]
+    first = comparison.first
+    trained = "nothing was trained" if comparison.samples is None else f"{comparison.samples:,} training samples each"
+    return (
+        f"{comparison.name}: {_pairs(records)}; protocol hash {first.protocol_hash[:SHORT_HASH]}, pair list "
+        f"{first.pair_list_hash[:SHORT_HASH]}, dataset fingerprint {first.dataset_fingerprint[:SHORT_HASH]}; {trained}."
+    )
+
+
 def _fewer(record: Record) -> str:
     """Pair metrics with fewer values than pairs: M-SSIM where a target's mask is empty."""
     counts = {key: record.metrics[key].n for key in METRICS if key in record.metrics and METRICS[key].kind == "pair"}

@@ -37,17 +37,17 @@ def document(tables: Sequence[Table], pictures: Sequence[Picture] = ()) -> str:
 
 def render(table: Table) -> str:
     """The table itself: a heading row, then each part of the rows under its name in italics."""
-    headings = ["Method", *(_plain(column.heading) for column in table.columns)]
-    lines = [_line(headings), _line([":--", *("--:" for _ in table.columns)])]
+    headings = [*(_plain(head) for head in table.stub), *(_plain(column.heading) for column in table.columns)]
+    lines = [_line(headings), _line([":--" for _ in table.stub] + ["--:" for _ in table.columns])]
     for group in RowGroup:
         rows = [row for row in table.rows if row.group is group]
         if rows and group is not RowGroup.RANKED:
-            lines.append(_line([f"*{group.value}*", *("" for _ in table.columns)]))
+            lines.append(_line([f"*{group.value}*", *("" for _ in headings[1:])]))
         for row in rows:
             cells = [
                 _cell(value, column, table.plumbing) for value, column in zip(row.values, table.columns, strict=True)
             ]
-            lines.append(_line([_plain(row.label), *cells]))
+            lines.append(_line([*(_plain(cell) for cell in row.stub), *cells]))
     return "\n".join(lines)
 
 

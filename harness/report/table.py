@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 PLUMBING = "plumbing check: these numbers are not results"
@@ -42,10 +42,14 @@ class Column:
     headline: bool = False
 
     @property
+    def arrow(self) -> str:
+        """A blank and which way is better; empty where no direction is known."""
+        return {True: " ↑", False: " ↓", None: ""}[self.higher_is_better]
+
+    @property
     def heading(self) -> str:
         """Track, label and arrow."""
-        arrow = {True: " ↑", False: " ↓", None: ""}[self.higher_is_better]
-        return f"{self.group} {self.label}{arrow}".strip()
+        return f"{self.group} {self.label}{self.arrow}".strip()
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """One method with its parameters, over its seeds. note: what sets it apart from another row of the same method."""
+    """One method with its parameters, over its seeds.
+
+    note: what sets it apart from another row of the same method. settings: what stands before the values in a table
+    that has heads for it, in place of the label.
+    """
 
     group: RowGroup
     method: str
@@ -85,11 +93,17 @@ class Row:
     n: int
     missing: int
     values: tuple[Value | None, ...]
+    settings: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """Title and note."""
         return f"{self.title} ({self.note})" if self.note else self.title
+
+    @property
+    def stub(self) -> tuple[str, ...]:
+        """What stands before the values: the label, or the settings."""
+        return self.settings or (self.label,)
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,7 @@ class Table:
     """A title, columns, rows in order, and lines under the table: how to read it, and where it comes from.
 
     plumbing: the preset is too small for results; renderers show that numbers were computed, not what they are.
+    stub: heads of what stands before the values of a row.
     """
 
     title: str
@@ -105,6 +120,12 @@ class Table:
     legend: tuple[str, ...] = ()
     footer: tuple[str, ...] = ()
     plumbing: bool = False
+    stub: tuple[str, ...] = ("Method",)
+
+
+def with_intervals(table: Table) -> Table:
+    """The table with an interval, or the range of groups, beside every value that has one."""
+    return replace(table, columns=tuple(replace(column, headline=True) for column in table.columns))
 
 
 def text(value: Value | None, column: Column, plumbing: bool = False) -> str:
