@@ -13,7 +13,7 @@ from benchmarks import ROOT
 from harness.claims import Claim, Claims, Verdict, load_claims, points, published
 from harness.cli import app
 from harness.errors import UserError
-from harness.report.claims import judge, told
+from harness.report.claims import judge, summary, told
 from harness.report.select import Selection
 from harness.store import Store
 
@@ -161,7 +161,25 @@ def test_few_groups_and_whole_sets_are_compared_by_means_and_it_is_said(tmp_path
     entries = [write(tmp_path, name, pairs, better) for name, better in (("mrnet", 0.1), ("pg2", 0.0))]
     found = measured(tmp_path, entries, claim())
     assert found.verdict is Verdict.HOLDS and found.by_means and "by means, without a test" in told(found, "")
-    assert measured(tmp_path, entries, claim(metrics=["kd_efficientnet_lite0"])).by_means
+
+
+def test_distances_over_too_few_images_and_of_other_features_decide_nothing(many):
+    root, entries = many
+    found = measured(root, entries, claim(than=["patn"], metrics=["kd_efficientnet_lite0"]))
+    assert found.verdict is Verdict.UNTOLD and "over too few images" in found.reason
+    assert (
+        measured(root, entries, claim(than=["patn"], metrics=["FID"])).reason == "FID is not in the records of footage"
+    )
+
+
+def test_the_summary_tells_tested_verdicts_from_compared_means(tmp_path):
+    pairs = pair_list(4)
+    write_pairs(tmp_path, pairs)
+    entries = [write(tmp_path, name, pairs, better) for name, better in (("mrnet", 0.1), ("pg2", 0.0))]
+    claims = Claims(paper="mrnet-2020", claims=(claim(),))
+    assert summary(judge(PAPER, claims, Store(tmp_path), entries, None, Selection()))[1] == (
+        "By our records: 1 holds, by means, without a test."
+    )
 
 
 def test_settings_of_one_method_are_told_apart_by_their_parameters(tmp_path):
@@ -206,7 +224,7 @@ def test_the_command_needs_no_results_and_counts_the_verdicts(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     result = bench("--out", tmp_path / "claims.md")
     assert result.exit_code == 0, result.output
-    counted = f"{len(CLAIMS.claims)} claims. By the paper's own tables: 7 holds, 15 does not hold, 8 cannot be told."
+    counted = f"{len(CLAIMS.claims)} claims. By the paper's own tables: 7 holds; 15 does not hold; 8 cannot be told."
     assert counted in result.output and f"{len(CLAIMS.claims)} not measured" in result.output
     document = (tmp_path / "claims.md").read_text(encoding="utf-8")
     assert counted in document and all(f"“{it.sentence}”" in document for it in CLAIMS.claims)

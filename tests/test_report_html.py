@@ -156,10 +156,24 @@ def test_where_pairs_are_too_many_a_draw_of_them_is_shown_and_it_says_so(tmp_pat
     assert 4 <= shown < 10 and f"{shown} of 10 pairs" in page
 
 
-def test_a_missing_image_is_grey_and_no_error(tmp_path):
+def test_a_missing_image_is_told_as_such(tmp_path):
     store = scored_store(tmp_path)
-    next(store.glob("cells/footage/mrnet*/images/*.png")).unlink()
-    assert data_of(page_of(store))["rows"]
+    pair = pair_list().pairs[3]
+    (path,) = store.glob(f"cells/footage/mrnet*/images/{pair.id}.png")
+    path.unlink()
+    found = {row["label"]: row["missing"] for row in data_of(page_of(store))["rows"]}
+    assert found == {"MR-Net": [3], "Copy": []}
+
+
+@pytest.mark.parametrize("kept", [0, 4])
+def test_pairs_of_which_no_image_is_kept_are_left_out_and_it_says_so(tmp_path, kept):
+    store = scored_store(tmp_path)
+    for pair in pair_list().pairs[kept:]:
+        for path in store.glob(f"cells/footage/*/images/{pair.id}.png"):
+            path.unlink()
+    page = page_of(store)
+    assert [pair for pair, _ in data_of(page)["pairs"]] == [pair.id for pair in pair_list().pairs[:kept]]
+    assert f"{kept} of 10 pairs. Images of the other {10 - kept} are not in the results folder." in page
 
 
 @pytest.mark.parametrize("mark", ["</script>", "<!--", "\u2028"])

@@ -148,6 +148,17 @@ def test_hostile_text_is_shown_and_does_nothing(page):
     assert page.locator("#values th", has_text="onerror").inner_text() == HOSTILE
 
 
+def test_a_store_without_images_still_gives_a_page(browser, tmp_path):
+    root = scored_store(tmp_path)
+    for path in root.glob("cells/*/*/images/*.png"):
+        path.unlink()
+    opened = browser.new_page()
+    opened.goto(write_one(root, formats=("html",)).files["html"].as_uri())
+    opened.wait_for_selector("html[data-ready=yes]")
+    assert where(opened) == "no pair is in this choice"
+    opened.close()
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_never_scrolls_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})

@@ -134,8 +134,8 @@ def _compare(claim: Claim, paper: Paper, ground: _Ground, dataset: str) -> tuple
             continue
         keys = paper.metrics[point.metric].keys_on(dataset) if point.metric in paper.metrics else (point.metric,)
         made_point = _point(point, rows[point.better], rows[point.than], keys)
-        if made_point is None:
-            lacking.append(f"{point.metric} is not in the records of {dataset}")
+        if isinstance(made_point, str):
+            lacking.append(f"{point.metric} {made_point} of {dataset}")
         else:
             made.append(made_point)
     return made, [*lacking, *(f"{reason} on {dataset}: {', '.join(labels)}" for reason, labels in reasons.items())]
@@ -157,13 +157,18 @@ def _row(name: str, paper: Paper, rows: Iterable[RowScores]) -> tuple[RowScores 
     return found[0], ""
 
 
-def _point(point: Point, ours: RowScores, theirs: RowScores, keys: Sequence[str]) -> _Compared | None:
-    """The two rows by the first key that both have; a set metric has no values by pair, and so no test."""
+def _point(point: Point, ours: RowScores, theirs: RowScores, keys: Sequence[str]) -> _Compared | str:
+    """The two rows by the first key that both have, or why they are not compared.
+
+    A set metric has no values by pair, and so no test; over too few images it says nothing.
+    """
     for key in keys:
         if all(key in record.metrics for row in (ours, theirs) for record in row.records):
             break
     else:
-        return None
+        return "is not in the records"
+    if any(record.metrics[key].small for row in (ours, theirs) for record in row.records):
+        return "is over too few images in the records"
     info = METRICS[key]
     means = [float(np.mean([record.metrics[key].mean for record in row.records])) for row in (ours, theirs)]
     sign = 1 if info.higher_is_better else -1
@@ -183,9 +188,7 @@ def _point(point: Point, ours: RowScores, theirs: RowScores, keys: Sequence[str]
 
 def told(finding: Finding, untold: str) -> str:
     """A finding in words. untold: what an undecided one is called."""
-    words = untold if finding.verdict is Verdict.UNTOLD else finding.verdict.value
-    if finding.by_means and finding.verdict is not Verdict.UNTOLD:
-        words += ", by means, without a test"
+    words = _name(finding, untold)
     if finding.reason:
         return f"{words}: {finding.reason}"
     listed = [f"{it.point.metric} on {it.point.dataset}: {it.words}" for it in finding.against[:_MOST_TOLD]]
@@ -196,12 +199,24 @@ def told(finding: Finding, untold: str) -> str:
     return words + kept + "; ".join((*listed, *([f"and {more} more"] if more > 0 else [])))
 
 
+def _name(finding: Finding, untold: str) -> str:
+    """The verdict, and whether a test stands behind it."""
+    if finding.verdict is Verdict.UNTOLD:
+        return untold
+    return finding.verdict.value + (", by means, without a test" if finding.by_means else "")
+
+
 def summary(judged: Sequence[Judged]) -> list[str]:
     """How many claims have each verdict."""
 
     def counted(finding_of: Callable[[Judged], Finding], untold: str) -> str:
-        counts = ((it.value, sum(finding_of(one).verdict is it for one in judged)) for it in Verdict)
-        return ", ".join(f"{n} {untold if name == Verdict.UNTOLD.value else name}" for name, n in counts if n)
+        counts: dict[str, int] = {}
+        for verdict_ in Verdict:
+            for finding in map(finding_of, judged):
+                if finding.verdict is verdict_:
+                    name = _name(finding, untold)
+                    counts[name] = counts.get(name, 0) + 1
+        return "; ".join(f"{count} {name}" for name, count in counts.items())
 
     return [
         f"{len(judged)} claims. By the paper's own tables: {counted(lambda it: it.published, Verdict.UNTOLD.value)}.",

@@ -69,7 +69,8 @@ def render(store: Store, contents: Contents, pairs: PairList, charts: Sequence[t
 
     comparison = contents.comparison
     shown = _shown(contents)
-    chosen = _chosen_pairs(pairs, shown, comparison.name.size_px, seed)
+    pictured = [pair for pair in pairs.pairs if any(_has_image(it, pair) for it in shown)]
+    chosen = _chosen_pairs(pictured, shown, comparison.name.size_px, seed)
     style, script = _source("page.css"), _source("page.js")
     data = _data(store, contents, chosen, shown)
     options = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
@@ -83,7 +84,7 @@ def render(store: Store, contents: Contents, pairs: PairList, charts: Sequence[t
             figures=[(it, _uri(path.read_bytes(), "png")) for it, path in charts],
             footer=contents.main.footer,
             provenance=[(it.label, _provenance(it.record)) for it in shown],
-            caption=_pairs_shown(len(pairs), len(chosen)),
+            caption=_pairs_shown(len(pairs), len(pictured), len(chosen)),
             data=_json(data),
             style=_markup(style),
             script=_markup(script),
@@ -93,10 +94,11 @@ def render(store: Store, contents: Contents, pairs: PairList, charts: Sequence[t
     )
 
 
-def _pairs_shown(there: int, shown: int) -> str:
-    if shown == there:
-        return f"All {there:,} pairs."
-    return f"{shown:,} of {there:,} pairs, drawn with the seed of the grid; the tables are over all."
+def _pairs_shown(there: int, pictured: int, shown: int) -> str:
+    kept = "" if pictured == there else f" Images of the other {there - pictured:,} are not in the results folder."
+    if shown == pictured:
+        return (f"All {there:,} pairs." if not kept else f"{shown:,} of {there:,} pairs.") + kept
+    return f"{shown:,} of {there:,} pairs, drawn with the seed of the grid; the tables are over all.{kept}"
 
 
 @cache
@@ -165,10 +167,17 @@ def _shown(contents: Contents) -> list[_Shown]:
     ]
 
 
-def _chosen_pairs(pairs: PairList, shown: Sequence[_Shown], size_px: tuple[int, int], seed: int) -> tuple[Pair, ...]:
+def _has_image(row: _Shown, pair: Pair) -> bool:
+    return image_path(row.entry.folder, pair.id).is_file()
+
+
+def _chosen_pairs(
+    pairs: Sequence[Pair], shown: Sequence[_Shown], size_px: tuple[int, int], seed: int
+) -> Sequence[Pair]:
+    """As many of the pairs as there is room for; none where no row has an image."""
     height, width = size_px
     room = MOST_PIXELS // (height * width * (len(shown) + 2))
-    return choose_pairs(pairs.pairs, min(len(pairs), max(LEAST_PAIRS, room)), seed)
+    return choose_pairs(pairs, min(len(pairs), max(LEAST_PAIRS, room)), seed) if pairs else ()
 
 
 def _data(store: Store, contents: Contents, pairs: Sequence[Pair], shown: Sequence[_Shown]) -> dict[str, object]:
@@ -199,6 +208,7 @@ def _data(store: Store, contents: Contents, pairs: Sequence[Pair], shown: Sequen
                 "label": it.label,
                 "seed": it.record.seed,
                 "images": _atlas([_image(image_path(it.entry.folder, pair.id), size_px) for pair in pairs]),
+                "missing": [place for place, pair in enumerate(pairs) if not _has_image(it, pair)],
                 "values": [_values(frame, key, pairs) for key in keys],
             }
             for it, frame in zip(shown, scores, strict=True)
@@ -223,6 +233,8 @@ def _atlas(tiles: Sequence[np.ndarray]) -> str:
     """Tiles of one size, `_ACROSS` in a row, as one lossless picture in a data URI."""
     from PIL import Image
 
+    if not tiles:
+        return _uri(b"", "webp")
     height, width, _ = tiles[0].shape
     sheet = np.zeros((-(-len(tiles) // _ACROSS) * height, min(_ACROSS, len(tiles)) * width, 3), dtype=np.uint8)
     for place, tile in enumerate(tiles):

@@ -45,8 +45,8 @@
   const [width, height] = data.size;
   const picture = (uri) => { const image = new Image(); image.src = uri; return image; };
   const columns = [
-    ...data.given.map(([label, uri]) => ({ label, image: picture(uri), values: null })),
-    ...data.rows.map((row) => ({ label: row.label, image: picture(row.images), values: row.values })),
+    ...data.given.map(([label, uri]) => ({ label, image: picture(uri), values: null, missing: [] })),
+    ...data.rows.map((row) => ({ label: row.label, image: picture(row.images), values: row.values, missing: row.missing })),
   ];
   const methods = columns.slice(data.given.length);
   const state = { order: [], at: 0, flipped: false };
@@ -133,7 +133,8 @@
     columns.forEach((column, place) => {
       tile(tiles[place].canvas, column.image, pair);
       tiles[place].canvas.setAttribute("aria-label", `${column.label}, pair ${data.pairs[pair][0]}`);
-      if (column.values !== null && data.metrics.length)
+      if (column.missing.includes(pair)) tiles[place].value.textContent = "no image";
+      else if (column.values !== null && data.metrics.length)
         tiles[place].value.textContent =
           `${data.metrics[metric][0]} ${shown(column.values[metric][pair], data.metrics[metric][2] + 1)}`;
     });
@@ -195,7 +196,8 @@
   document.addEventListener("keyup", (event) => { if (holds(event)) hold(false); });
   window.addEventListener("blur", () => hold(false));
 
-  Promise.all(columns.map((column) => column.image.decode())).then(() => {
+  const loaded = data.pairs.length ? columns.map((column) => column.image.decode()) : [];
+  Promise.all(loaded).then(() => {
     choose();
     document.documentElement.dataset.ready = "yes";
   });
