@@ -322,7 +322,7 @@ def test_weights_start_as_the_releases():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     method = method_of(width=8, critic_turns=1)
-    method.fit(Pairs(), context_of(tmp_path_factory.mktemp("trained"), steps=80, learning_rate=3e-3, every=100))
+    method.fit(Pairs(), context_of(tmp_path_factory.mktemp("trained"), steps=120, learning_rate=3e-3, every=100))
     return method
 
 

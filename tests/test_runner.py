@@ -75,7 +75,7 @@ def test_a_failure_keeps_its_reason_and_the_end_of_its_log(first):
 def test_the_table_and_the_reports_paths_are_printed(first):
     assert "M-SSIM" in first[1].stdout
     printed = [Path(line) for line in first[1].stdout.splitlines() if line.startswith(str(first[0]))]
-    assert {path.suffix for path in printed} == {".md", ".csv", ".png"}
+    assert {path.suffix for path in printed} == {".md", ".csv", ".tex", ".html", ".png"}
     assert all(path.is_file() for path in printed)
 
 

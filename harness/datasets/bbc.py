@@ -140,7 +140,8 @@ class BBCPose(OnDisk):
 
     def _within(self, place: int, video: Video) -> dict[str, list[int]]:
         """A video's frames by partition, in the shares of the rules; a short video keeps the shares."""
-        wanted = {name: _share(total, place) for name, total in self.rules.mrnet_like.frames.items()}
+        # Partitions take their frames in the order of their names, however the rules' file lists them.
+        wanted = {name: _share(total, place) for name, total in sorted(self.rules.mrnet_like.frames.items())}
         order = self._order(video)
         factor = min(1.0, len(order) / sum(wanted.values()))
         parts, start = {}, 0
