@@ -19,6 +19,7 @@ class PublishedMetric(Strict):
     higher_is_better: bool
     keys: tuple[str, ...] = Field((), description="empty: people's answers, no metric of ours")
     by_dataset: dict[str, str] = Field(default_factory=dict, description="the key under the paper's own protocol")
+    other_features: str = Field("", description="start of our keys of the same distance between other features")
     words: str = ""
 
     def keys_on(self, dataset: str) -> tuple[str, ...]:
@@ -35,12 +36,24 @@ class PublishedRow(Strict):
     parameters: dict[str, object] = Field(default_factory=dict)
 
 
+class PublishedSetting(Strict):
+    """A column before the values. head: as printed; parameter: ours; as_mark: shows only whether it is above zero."""
+
+    head: str
+    parameter: str
+    as_mark: bool = False
+
+
 class PublishedTable(Strict):
-    """A table of the paper. values: by dataset, then by row, a printed string a metric."""
+    """A table of the paper. values: by dataset, then by row, a printed string a metric.
+
+    settings: what its rows set, where they are settings of one method.
+    """
 
     name: str
     source: str
     caption: str
+    settings: tuple[PublishedSetting, ...] = ()
     metrics: tuple[str, ...]
     values: dict[str, dict[str, tuple[str, ...]]]
 
@@ -84,6 +97,7 @@ class Paper(Strict):
     own: str = Field(description="the row of the paper's own method")
     truth: str = Field(description="the row of real images")
     remarks: tuple[str, ...] = ()
+    labels: dict[str, str] = Field(default_factory=dict, description="what the paper calls our datasets")
     metrics: dict[str, PublishedMetric]
     rows: dict[str, PublishedRow]
     tables: tuple[PublishedTable, ...]

@@ -73,13 +73,14 @@ def test_each_figure_is_there_as_png_and_pdf_or_skipped_with_the_reason(written)
     folder = written.files["figures"].parent
     stems = {path.stem for path in folder.glob("*.png")}
     assert stems == {path.stem for path in folder.glob("*.pdf")}
-    assert stems | set(written.skipped) == set(config.names(FOLDER)) and not stems & set(written.skipped)
+    skipped = {name.removeprefix("figure ") for name in written.skipped}
+    assert stems | skipped == set(config.names(FOLDER)) and not stems & skipped
     assert {"bars", "cost", "curves", "fig14-failures", "fig02-task"} <= stems
     captions = written.files["figures"].read_text(encoding="utf-8")
     for name, reason in written.skipped.items():
-        assert f"- {name}: {reason}" in captions
-    assert "union-crop(*)" in written.skipped["fig11-union-crop"]
-    assert "two numbers of samples" in written.skipped["samples"]
+        assert f"- {name.removeprefix('figure ')}: {reason}" in captions
+    assert "union-crop(*)" in written.skipped["figure fig11-union-crop"]
+    assert "two numbers of samples" in written.skipped["figure samples"]
     assert all(path.read_bytes()[:5] == b"%PDF-" for path in folder.glob("*.pdf"))
 
 
@@ -143,8 +144,8 @@ def test_a_plumbing_preset_draws_no_numbers(tmp_path):
     write_pairs(tmp_path, pairs)
     add(tmp_path, record("mrnet", pairs, ranked=False), pairs)
     report = write_one(tmp_path, rows=1, figures=("bars", "fig14-failures"))
-    assert set(report.skipped) == {"bars", "fig14-failures"}
-    assert "plumbing" in report.skipped["bars"] and not list(report.files["figures"].parent.glob("*.p*"))
+    assert set(report.skipped) == {"figure bars", "figure fig14-failures"}
+    assert "plumbing" in report.skipped["figure bars"] and not list(report.files["figures"].parent.glob("*.p*"))
 
 
 def test_whiskers_of_bars_are_the_records_intervals():

@@ -21,6 +21,14 @@ def tex_of(store, **layout):
     return write_one(store, formats=("latex",), **layout).files["latex"]
 
 
+def compiled(path, folder):
+    """The PDF that pdflatex makes of a document."""
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={folder}", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=folder)
+    assert done.returncode == 0, done.stdout[-2000:]
+    return folder / f"{path.stem}.pdf"
+
+
 def test_best_is_bold_second_underlined_and_rules_are_booktabs(store):
     words = tex_of(store).read_text(encoding="utf-8")
     for part in (r"\toprule", r"\midrule", r"\bottomrule", r"\textbf{", r"\underline{", "Protocol"):
@@ -36,16 +44,17 @@ def test_intervals_come_on_demand_in_every_column(store):
     assert tex_of(store, intervals=True).read_text().count("[") > tex_of(store).read_text().count("[")
 
 
+def test_intervals_reach_every_format_that_shows_them(store):
+    for name in ("markdown", "html"):
+        plain, full = (
+            write_one(store, formats=(name,), intervals=on).files[name].read_text(encoding="utf-8").count("[0.")
+            for on in (False, True)
+        )
+        assert full > plain > 0
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX is installed")
 @pytest.mark.parametrize("intervals", [False, True])
 def test_it_compiles_as_it_is_whatever_the_titles_hold(store, tmp_path, intervals):
     path = tex_of(store, intervals=intervals)
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={tmp_path}", str(path)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / f"{path.stem}.pdf").stat().st_size > 5000
+    assert compiled(path, tmp_path).stat().st_size > 5000

@@ -45,7 +45,7 @@ def show(reports: Iterable[Report]) -> None:
         for path in report.files.values():
             typer.echo(path)
         for name, reason in report.skipped.items():
-            typer.echo(f"note: no figure {name}: {reason}", err=True)
+            typer.echo(f"note: no {name}: {reason}", err=True)
 
 
 def end(outcomes: list[Outcome]) -> None:

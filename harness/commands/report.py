@@ -15,6 +15,13 @@ from methods.wrapping import split_list
 
 
 def report(
+    table: Annotated[
+        str | None,
+        typer.Option(metavar="1,2,…", help="The paper's tables instead, in our numbers: 1 to 5, ablation, all."),
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only what this suite runs, into RESULTS/report/NAME.")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Only this dataset.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
@@ -71,6 +78,12 @@ def report(
 
       bench report --dataset penn --protocol mrnet-2020 --claimed
 
+      bench report --table 1 --format latex --claimed
+
+      bench report --table 1,ablation --dataset footage --preset quick
+
+      bench report --suite footage-reference --results results/footage-reference
+
       bench report --dataset footage --format csv --out tables --rows 12 --seed 3
 
       bench report --figures paper
@@ -80,6 +93,7 @@ def report(
     from harness import datasets
     from harness.report import Layout, write_all
     from harness.report.select import Selection
+    from harness.suites import load_suite
 
     wanted = split_list(formats)
     if not wanted:
@@ -92,6 +106,14 @@ def report(
         methods=tuple(split_list(methods or "")),
         pairs=pairs,
         fingerprint=fingerprint,
+        suite=load_suite(suite) if suite else None,
     )
-    drawn = tuple(split_list(figures or ""))
-    show(write_all(results, out, selection, Layout(tuple(wanted), rows, seed, claimed, drawn, intervals)))
+    layout = Layout(tuple(wanted), rows, seed, claimed, tuple(split_list(figures or "")), intervals)
+    if table is None:
+        show(write_all(results, out, selection, layout))
+        return
+    from harness.report.paper_report import write_tables
+
+    if figures:
+        raise UserError("--figures goes with the report of a comparison, and not with --table")
+    show(write_tables(results, split_list(table), out, selection, layout))

@@ -31,6 +31,7 @@ class Layout:
     claimed: with published numbers beside ours.
     figures: names of figures (benchmarks/figures) to write beside it, as PNG and PDF.
     intervals: every column shows its interval, and not the first alone.
+    Raises UserError for an unknown format.
     """
 
     formats: tuple[str, ...] = FORMATS
@@ -40,12 +41,17 @@ class Layout:
     figures: tuple[str, ...] = ()
     intervals: bool = False
 
+    def __post_init__(self) -> None:
+        for name in self.formats:
+            if name not in FORMATS:
+                raise unknown("format", name, FORMATS)
+
 
 @dataclass(frozen=True)
 class Report:
     """A written report. table: the main one, for the terminal. files: by format, or what the picture is.
 
-    skipped: figures that were asked for and the store has nothing for, with the reason.
+    skipped: figures and tables that were asked for and the store has nothing for, with the reason.
     """
 
     table: Table
@@ -58,31 +64,17 @@ def write_all(
 ) -> list[Report]:
     """Write a report for every comparison in the store that the selection leaves.
 
-    out: folder of the reports, `<store>/report` if None; a part of a table needs one of its own.
-    Raises UserError for an empty store, an unknown name or format, where one name covers several pair lists, and where
+    out: folder of the reports; where it is None, as `out_folder`.
+    Raises UserError for an empty store, an unknown name, where one name covers several pair lists, and where
     published numbers are asked for and none may stand there.
     """
     from harness.report.figure_spec import load_figures
-    from harness.report.select import Entry, Selection, comparisons
-    from harness.store import opened
+    from harness.report.select import Selection, comparisons
 
     selection = selection or Selection()
     figures = load_figures(layout.figures)
-    for name in layout.formats:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
-    store = opened(store_root)
-    entries = [Entry(record, path.parent) for path, record in store.records()]
-    if not entries:
-        raise UserError(
-            f"no records under {store.root / 'cells'}: nothing was run into this folder yet. "
-            "Run something (`bench run --methods copy --dataset footage`) or name another folder with --results"
-        )
-    if selection.methods and out is None:
-        raise UserError(
-            "a report of chosen methods would take the place of the whole one: name a folder with --out DIR"
-        )
-    folder = store.root / REPORT_FOLDER if out is None else Path(out)
+    store, entries = stored(store_root)
+    folder = out_folder(store, out, selection)
     chosen = comparisons(entries, selection)
     if layout.claimed:
         from harness.report.claimed import nothing_published, paper_of
@@ -90,6 +82,35 @@ def write_all(
         if not any(map(paper_of, chosen)):
             raise nothing_published()
     return [_write_one(store, folder, comparison, entries, layout, figures) for comparison in chosen]
+
+
+def stored(store_root: Path) -> tuple[Store, list[Entry]]:
+    """The store and everything that is recorded in it. UserError where that is nothing."""
+    from harness.report.select import Entry
+    from harness.store import opened
+
+    store = opened(store_root)
+    entries = [Entry(record, path.parent) for path, record in store.records()]
+    if not entries:
+        raise UserError(
+            f"no records under {store.root / 'cells'}: nothing was run into this folder yet. "
+            "Run something (`bench run --methods copy --dataset footage`) or name another folder with --results"
+        )
+    return store, entries
+
+
+def out_folder(store: Store, out: Path | None, selection: Selection) -> Path:
+    """Where reports go: `out`, or the store's folder of reports, a suite's into one of its own there.
+
+    UserError where a report of chosen methods would take the place of one of all.
+    """
+    if out is not None:
+        return Path(out)
+    if selection.methods:
+        raise UserError(
+            "a report of chosen methods would take the place of the whole one: name a folder with --out DIR"
+        )
+    return store.root / REPORT_FOLDER / selection.suite.name if selection.suite else store.root / REPORT_FOLDER
 
 
 def _write_one(
@@ -101,7 +122,6 @@ def _write_one(
     figures: Sequence[FigureSpec],
 ) -> Report:
     from harness.report import contents, csv_file, figure_set, footer, html, latex, markdown
-    from harness.report.table import with_intervals
     from mrnet import files
 
     pairs = _pair_list(store, comparison)
@@ -113,7 +133,9 @@ def _write_one(
     if figure:
         pictures["challenges"] = figure
     charts = [(figure, out / figure.path)] if figure else []
-    tables = [with_intervals(table) for table in found.tables] if layout.intervals else found.tables
+    if layout.intervals:
+        found = found.with_intervals()
+    tables = found.tables
     documents = {
         "markdown": (".md", lambda: markdown.document(tables, list(pictures.values()))),
         "csv": (".csv", lambda: csv_file.render(found)),
@@ -129,7 +151,8 @@ def _write_one(
     skipped: dict[str, str] = {}
     if figures:
         folder = out / f"{comparison.stem}-figures"
-        skipped = figure_set.write(folder, figures, figure_set.Source(store, entries, found, pairs))
+        left_out = figure_set.write(folder, figures, figure_set.Source(store, entries, found, pairs))
+        skipped = {f"figure {name}": reason for name, reason in left_out.items()}
         drawn["figures"] = folder / figure_set.CAPTIONS
     return Report(found.main, written | drawn, skipped)
 

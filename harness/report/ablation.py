@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -175,7 +174,4 @@ def _why(row: AblationRow, labels: Mapping[str, str]) -> str:
 
 def _csv(found: Sequence[Contents]) -> str:
     """The rows of all tables, one heading."""
-    import pandas
-
-    parts = [pandas.read_csv(io.StringIO(csv_file.render(contents)), dtype=str) for contents in found]
-    return pandas.concat(parts).to_csv(index=False, lineterminator="\n")
+    return csv_file.joined([csv_file.render(contents) for contents in found])

@@ -312,6 +312,12 @@ def _legend(table: Table) -> tuple[str, ...]:
     if table.plumbing:
         return (f"{PLUMBING}. ✓: the metric was computed.",)
     values = [value for row in table.rows for value in row.values if value]
+    ranged = [
+        value
+        for row in table.rows
+        for value, column in zip(row.values, table.columns, strict=True)
+        if value and column.headline
+    ]
     groups = {row.group for row in table.rows}
     lines = []
     if any(value.rank for value in values):
@@ -321,9 +327,9 @@ def _legend(table: Table) -> tuple[str, ...]:
             "Controls are floors and privileged rows, made from the target, are the ceiling: neither is ranked. "
             "`bench list methods` says what each is made of."
         )
-    if any(value.low is not None for value in values):
+    if any(value.low is not None for value in ranged):
         lines.append("[low, high]: 95 % bootstrap interval over groups of pairs (videos or persons), drawn whole.")
-    few = sorted({value.groups for value in values if value.groups is not None and value.low is None})
+    few = sorted({value.groups for value in ranged if value.groups is not None and value.low is None})
     if few:
         lines.append(
             f"(least…greatest): means of the groups of pairs (videos or persons); descriptive: {few[-1]} groups, "

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness import config
 from harness.errors import UserError
 from harness.published import Paper, PublishedCell, load_paper
 from harness.records import Record
-from harness.report.build import row_records
 from harness.report.select import Comparison
 from harness.report.table import Column, Table, Value
 
-_HEADING = "paper:"
+PAPER = "paper:"
+"""Group of the columns of published numbers."""
 
 
 def paper_of(comparison: Comparison) -> Paper | None:
@@ -32,13 +33,12 @@ def nothing_published() -> UserError:
     )
 
 
-def with_claimed(table: Table, comparison: Comparison, paper: Paper) -> Table:
-    """The comparison's main table with a column of published numbers beside each metric that the paper prints.
+def with_claimed(table: Table, dataset: str, paper: Paper, rows: Sequence[str | None]) -> Table:
+    """A table over a dataset with a column of published numbers beside each metric that the paper prints.
 
-    They are never ranked. The legend says what they are, and what is to be known of single cells.
+    rows: the paper's row of each row of the table, None where it has none.
+    Published numbers are never ranked. The legend says what they are, and what is to be known of single cells.
     """
-    dataset = comparison.first.dataset
-    rows = [_row(records[0], paper) for records in row_records(comparison)]
     columns: list[Column] = []
     values: list[list[Value | None]] = [[] for _ in table.rows]
     warnings: dict[str, dict[str, None]] = {}
@@ -51,20 +51,24 @@ def with_claimed(table: Table, comparison: Comparison, paper: Paper) -> Table:
         if not any(cells):
             continue
         decimals = max(_decimals(cell) for cell in cells if cell)
-        columns.append(Column(f"{column.key}_claimed", str(metric), None, decimals, _HEADING, ranked=False))
+        columns.append(Column(f"{column.key}_claimed", str(metric), None, decimals, PAPER, ranked=False))
         for row, cell, kept in zip(rows, cells, values, strict=True):
             kept.append(Value(cell.value) if cell else None)
             for warning in cell.warnings if cell else ():
                 warnings.setdefault(f"{metric}: {warning.words}", {})[paper.rows[row].label] = None
+    claimed = len({row for row in rows if row})
     legend = (
-        f"{_HEADING} as printed in {paper.source}; pairs not verifiable, never ranked.",
-        *(f"{_HEADING} {words} ({', '.join(labels)})." for words, labels in warnings.items()),
+        f"{PAPER} as printed in {paper.source}; pairs not verifiable, never ranked.",
+        *(
+            f"{PAPER} {words}" + (f" ({', '.join(labels)})." if len(labels) < claimed else ".")
+            for words, labels in warnings.items()
+        ),
     )
     filled = tuple(replace(row, values=tuple(kept)) for row, kept in zip(table.rows, values, strict=True))
     return replace(table, columns=tuple(columns), rows=filled, legend=(*table.legend, *legend))
 
 
-def _row(record: Record, paper: Paper) -> str | None:
+def published_row(record: Record, paper: Paper) -> str | None:
     """The paper's row that a record's row repeats: the method as it is, or a setting of it by its parameters."""
     settings = (
         name

@@ -69,6 +69,14 @@ def render(contents: Contents) -> str:
     return file.getvalue()
 
 
+def joined(texts: Sequence[str]) -> str:
+    """The rows of several CSV texts under one heading: every field of any, empty where one has none."""
+    import pandas
+
+    parts = [pandas.read_csv(io.StringIO(text), dtype=str) for text in texts]
+    return pandas.concat(parts).to_csv(index=False, lineterminator="\n")
+
+
 def _values(tables: Sequence[Table], row: Row) -> dict[str, Value | None]:
     """The values of a row in every table that has it."""
     same = [(table, other) for table in tables for other in table.rows if _row(other) == _row(row)]

@@ -59,33 +59,52 @@ class _Shown:
     label: str
 
 
+@dataclass(frozen=True)
+class _Viewer:
+    """What a page has beside tables. caption: which pairs; data: JSON; figures: with URIs; provenance: by row."""
+
+    caption: str
+    data: Markup
+    figures: Sequence[tuple[Picture, str]]
+    provenance: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+
+
 def render(store: Store, contents: Contents, pairs: PairList, charts: Sequence[tuple[Picture, Path]], seed: int) -> str:
     """The page.
 
     charts: figures to put in, with the files they are in. seed: which pairs are shown, where not all are.
     The same records give the same bytes under the same Pillow. UserError as `figures.read_poses`.
     """
-    import jinja2
-
     comparison = contents.comparison
     shown = _shown(contents)
     pictured = [pair for pair in pairs.pairs if any(_has_image(it, pair) for it in shown)]
     chosen = _chosen_pairs(pictured, shown, comparison.name.size_px, seed)
-    style, script = _source("page.css"), _source("page.js")
     data = _data(store, contents, chosen, shown)
+    viewer = _Viewer(
+        caption=_pairs_shown(len(pairs), len(pictured), len(chosen)),
+        data=_json(data),
+        figures=[(it, _uri(path.read_bytes(), "png")) for it, path in charts],
+        provenance=[(it.label, _provenance(it.record)) for it in shown],
+    )
+    return page(contents.tables, viewer)
+
+
+def page(tables: Sequence[Table], viewer: _Viewer | None = None) -> str:
+    """A page of the tables, the first one's footer, and the viewer if there is one."""
+    import jinja2
+
+    main = tables[0]
+    style, script = _source("page.css"), _source("page.js")
     options = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     return (
         jinja2.Environment(**options)
         .from_string(_source("page.html"))
         .render(
-            title=contents.main.title,
-            plumbing=PLUMBING if contents.main.plumbing else "",
-            tables=[_table(table, contents.main) for table in contents.tables],
-            figures=[(it, _uri(path.read_bytes(), "png")) for it, path in charts],
-            footer=contents.main.footer,
-            provenance=[(it.label, _provenance(it.record)) for it in shown],
-            caption=_pairs_shown(len(pairs), len(pictured), len(chosen)),
-            data=_json(data),
+            title=main.title,
+            plumbing=PLUMBING if main.plumbing else "",
+            tables=[_table(table, main) for table in tables],
+            viewer=viewer,
+            footer=main.footer,
             style=_markup(style),
             script=_markup(script),
             script_hash=_hash(script),
@@ -131,6 +150,7 @@ def _table(table: Table, main: Table) -> dict[str, object]:
     parts = [(group.value, [_row(row, table) for row in table.rows if row.group is group]) for group in RowGroup]
     return {
         "title": table.title,
+        "stub": table.stub,
         "heads": [(column.heading, _direction(column)) for column in table.columns],
         "parts": [(name if name != RowGroup.RANKED.value else "", rows) for name, rows in parts if rows],
         "legend": legend,
@@ -144,7 +164,7 @@ def _direction(column: Column) -> str:
 
 def _row(row: Row, table: Table) -> dict[str, object]:
     cells = zip(row.values, table.columns, strict=True)
-    return {"label": row.label, "cells": [_cell(value, column, table.plumbing) for value, column in cells]}
+    return {"stub": row.stub, "cells": [_cell(value, column, table.plumbing) for value, column in cells]}
 
 
 def _cell(value: Value | None, column: Column, plumbing: bool) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from harness.segmenter import SEGMENTERS
 
 if TYPE_CHECKING:
     from harness.records import Record
+    from harness.suites import Suite
 
 ALL = "all"
 NO_PRESET = "none"
@@ -81,7 +82,8 @@ class Selection:
     """Which of a store's records a report is of; what is None is not narrowed.
 
     methods: rows to show, all where none are named. pairs: the start of a pair list's hash, or `all` (a comparison for
-    each). fingerprint: the start of the dataset's, where only one version of it (files, masks) is wanted.
+    each). fingerprint: the start of the dataset's, where only one version of it (files, masks) is wanted. suite: only
+    what it runs, and controls.
     """
 
     dataset: str | None = None
@@ -91,6 +93,7 @@ class Selection:
     methods: tuple[str, ...] = ()
     pairs: str | None = None
     fingerprint: str | None = None
+    suite: Suite | None = None
 
 
 def comparisons(entries: Iterable[Entry], selection: Selection = Selection()) -> list[Comparison]:
@@ -103,7 +106,10 @@ def comparisons(entries: Iterable[Entry], selection: Selection = Selection()) ->
     versions: dict[Name, set[str]] = defaultdict(set)
     for entry in entries:
         versions[_name(entry.record)].add(entry.record.dataset_fingerprint)
-    chosen = _narrowed(with_methods(entries, selection.methods), selection)
+    chosen = with_methods(entries, selection.methods)
+    if selection.suite:
+        chosen = _of_suite(chosen, selection.suite)
+    chosen = _narrowed(chosen, selection)
     named: dict[Name, list[Entry]] = defaultdict(list)
     for entry in chosen:
         if entry.record.preset is not None:
@@ -139,6 +145,28 @@ def with_methods(entries: Sequence[Entry], methods: Sequence[str]) -> list[Entry
         if method not in there:
             raise unknown("method in the store", method, there)
     return [entry for entry in entries if not methods or entry.record.method in methods]
+
+
+def _of_suite(entries: Sequence[Entry], suite: Suite) -> list[Entry]:
+    """What the suite runs, unchanged, and what is not trained. UserError where nothing of it was run."""
+    chosen = {
+        "dataset": {suite.dataset} if suite.dataset else None,
+        "split": {suite.split} if suite.split else None,
+        "protocol": {suite.protocol},
+        "preset": {suite.preset, None},
+        "seed": {*suite.seeds, None},
+    }
+    sides = [(field, values) for field, values in chosen.items() if values]
+    found = [
+        entry
+        for entry in entries
+        if all(getattr(entry.record, field) in values for field, values in sides)
+        and (entry.record.preset is None or entry.record.method in suite.methods)
+        and not entry.record.overrides
+    ]
+    if all(entry.record.preset is None for entry in found):
+        raise UserError(f"nothing of suite {suite.name} is in the store; run it: `bench run --suite {suite.name}`")
+    return found
 
 
 def _narrowed(entries: list[Entry], selection: Selection) -> list[Entry]:

@@ -39,8 +39,9 @@
       heading.querySelector("button").addEventListener("click", () => sortTable(table, heading));
   }
 
-  // ---- pictures
+  // ---- pictures, where there are any
 
+  if (!byId("data")) return;
   const data = JSON.parse(byId("data").textContent);
   const [width, height] = data.size;
   const picture = (uri) => { const image = new Image(); image.src = uri; return image; };
