@@ -78,11 +78,11 @@ def group_interval(
     values of both infinities (they have no mean), or another number of groups than of values.
     """
     values = _checked(values)
-    sums, counts = _by_group(values, groups)
-    if len(sums) < MIN_GROUPS:
-        return Interval(float(values.mean()), None, None, len(sums))
-    low, high = _middle(_drawn_means(sums[None], counts, seed, resamples)[0])
-    return Interval(float(values.mean()), low, high, len(sums))
+    sums, counts = _sums_by_group([values], groups)
+    if len(counts) < MIN_GROUPS:
+        return Interval(float(values.mean()), None, None, len(counts))
+    low, high = _middle(_drawn_means(sums, counts, seed, resamples)[0])
+    return Interval(float(values.mean()), low, high, len(counts))
 
 
 def paired_difference(
@@ -93,15 +93,36 @@ def paired_difference(
     The p-value is that of a sign-flip test: were there no difference, the sum of a group's differences (so large
     groups weigh more) would be as likely to have the other sign. Raises ValueError as `group_interval` does.
     """
-    first, second = _checked(first), _checked(second)
+    return paired_differences([first], second, groups, seed=seed)[0]
+
+
+def paired_differences(
+    rows: Sequence[np.ndarray], second: np.ndarray, groups: Sequence[str] | np.ndarray, *, seed: int = SEED
+) -> list[Difference]:
+    """`paired_difference` of each of the rows to `second`; all see the same draws of groups."""
+    second = _checked(second)
+    differences = [_minus(_checked(row), second) for row in rows]
+    sums, counts = _sums_by_group(differences, groups)
+    means = [float(row.mean()) for row in differences]
+    count = len(counts)
+    if count < MIN_GROUPS:
+        return [Difference(mean, None, None, count, None) for mean in means]
+    middles = [_middle(drawn) for drawn in _drawn_means(sums, counts, seed, RESAMPLES)]
+    finite = np.isfinite(sums).all(axis=1)
+    p_values = iter(sign_flip_ps(sums[finite], seed=seed))
+    return [
+        Difference(mean, *middle, count, next(p_values) if testable else None)
+        for mean, middle, testable in zip(means, middles, finite, strict=True)
+    ]
+
+
+def _minus(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The difference, 0 where both are equal: infinity minus infinity would be NaN."""
     if first.shape != second.shape:
         raise ValueError(f"{len(first)} values against {len(second)}: pairs must be the same")
     difference = np.zeros_like(first)
     np.subtract(first, second, out=difference, where=first != second)
-    mean, low, high, count = group_interval(difference, groups, seed=seed)
-    sums, _ = _by_group(difference, groups)
-    testable = count >= MIN_GROUPS and bool(np.isfinite(sums).all())
-    return Difference(mean, low, high, count, sign_flip_p(sums, seed=seed) if testable else None)
+    return difference
 
 
 def sign_flip_p(sums: np.ndarray, *, seed: int = SEED, flips: int = FLIPS) -> float:
@@ -110,17 +131,22 @@ def sign_flip_p(sums: np.ndarray, *, seed: int = SEED, flips: int = FLIPS) -> fl
     Exact where all 2^G flips are at most `flips`; else of `flips` drawn ones, to which the one seen is added, so that
     the value is never 0 (Phipson and Smyth, 2010).
     """
-    sums = np.asarray(sums, dtype=np.float64)
-    bound = abs(sums.sum()) - _ROUNDING * np.abs(sums).sum()
-    if 2 ** len(sums) <= flips:
-        numbers = np.arange(2 ** len(sums))[:, None]
-        negative = (numbers >> np.arange(len(sums))) & 1
-        return float(np.mean(np.abs(_totals(sums, negative)) >= bound))
+    return sign_flip_ps(np.asarray(sums, dtype=np.float64)[None], seed=seed, flips=flips)[0]
+
+
+def sign_flip_ps(sums: np.ndarray, *, seed: int = SEED, flips: int = FLIPS) -> list[float]:
+    """`sign_flip_p` of each row of `sums` (K, G), all by the same flips."""
+    width = sums.shape[1]
+    bounds = np.abs(sums.sum(axis=1)) - _ROUNDING * np.abs(sums).sum(axis=1)
+    if 2**width <= flips:
+        negative = (np.arange(2**width)[:, None] >> np.arange(width)) & 1
+        return np.mean(np.abs(_totals(sums, negative)) >= bounds, axis=0).tolist()
     rng = np.random.Generator(np.random.PCG64(seed))
-    as_far = 0
-    for rows in _chunks(flips, len(sums)):
-        as_far += int(np.sum(np.abs(_totals(sums, rng.integers(0, 2, (rows, len(sums)), dtype=np.int8))) >= bound))
-    return (as_far + 1) / (flips + 1)
+    as_far = np.zeros(len(sums))
+    for rows in _chunks(flips, max(sums.shape)):
+        negative = rng.integers(0, 2, (rows, width), dtype=np.int8)
+        as_far += np.sum(np.abs(_totals(sums, negative)) >= bounds, axis=0)
+    return ((as_far + 1) / (flips + 1)).tolist()
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -153,11 +179,12 @@ def rank_stability(
     rows = [_checked(row) for row in values]
     if len(rows) < 2:
         raise ValueError(f"{len(rows)} methods have no ranking; two are needed")
-    count = len(_by_group(rows[0], groups)[0])
+    sums, counts = _sums_by_group(rows, groups)
+    count = len(counts)
     descriptive = count < MIN_GROUPS
-    over = np.arange(len(rows[0])) if descriptive else groups
-    parts = [_by_group(row, over) for row in rows]
-    means = _drawn_means(np.stack([sums for sums, _ in parts]), parts[0][1], seed, resamples)
+    if descriptive:
+        sums, counts = np.stack(rows), np.ones(len(rows[0]), dtype=np.int64)
+    means = _drawn_means(sums, counts, seed, resamples)
     whole = ranks(np.array([row.mean() for row in rows]), higher_is_better)
     drawn = ranks(means.T, higher_is_better)
     shares = np.stack([(drawn == rank).mean(axis=0) for rank in range(1, len(rows) + 1)], axis=1)
@@ -176,11 +203,12 @@ def ranks(means: np.ndarray, higher_is_better: bool) -> np.ndarray:
 def kendall_tau(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Kendall's tau-b (...) between the ranking `first` (K,) and each of `second` (..., K); NaN where all are equal."""
     above, below = np.triu_indices(first.shape[-1], k=1)
-    ours = np.sign(first[above] - first[below])
-    theirs = np.sign(second[..., above] - second[..., below])
+    ours = np.sign(first[above] - first[below]).astype(np.int8)
+    second = second.astype(np.int32)  # half the memory to go through
+    theirs = np.sign(second[..., above] - second[..., below]).astype(np.int8)
     untied = np.count_nonzero(ours) * np.count_nonzero(theirs, axis=-1)
     with np.errstate(invalid="ignore"):
-        return (ours * theirs).sum(axis=-1) / np.sqrt(untied)
+        return np.sum(ours * theirs, axis=-1, dtype=np.int64) / np.sqrt(untied)
 
 
 def _checked(values: np.ndarray) -> np.ndarray:
@@ -194,12 +222,14 @@ def _checked(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _by_group(values: np.ndarray, groups: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and number (G,) of each group's values, groups in sorted order."""
-    if len(groups) != len(values):
-        raise ValueError(f"{len(values)} values, but {len(groups)} groups")
+def _sums_by_group(rows: Sequence[np.ndarray], groups: Sequence[str] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums (K, G) of each row's values by group, and the groups' sizes (G,), groups in sorted order."""
     names, codes = np.unique(np.asarray(groups), return_inverse=True)
-    return np.bincount(codes, weights=values, minlength=len(names)), np.bincount(codes, minlength=len(names))
+    for row in rows:
+        if len(groups) != len(row):
+            raise ValueError(f"{len(row)} values, but {len(groups)} groups")
+    sums = np.stack([np.bincount(codes, weights=row, minlength=len(names)) for row in rows])
+    return sums, np.bincount(codes, minlength=len(names))
 
 
 def _chunks(total: int, width: int) -> Iterator[int]:
@@ -228,5 +258,5 @@ def _middle(means: np.ndarray) -> tuple[float, float]:
 
 
 def _totals(sums: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Totals (R,) of `sums` (G,) with the signs of each row of `negative` (R, G) turned where it is 1."""
-    return sums.sum() - 2 * (negative.astype(np.float64) @ sums)  # as floats the product is many times faster
+    """Totals (R, K) of `sums` (K, G) with the signs of each row of `negative` (R, G) turned where it is 1."""
+    return sums.sum(axis=1) - 2 * (negative.astype(np.float64) @ sums.T)  # as floats the product is many times faster

@@ -11,7 +11,7 @@ from harness.metrics.base import SetValue
 from harness.pairs import Pair, PairList
 from harness.report.build import main_table
 from harness.report.certainty import certainty_table, contests, gain_table, marked, unread_line
-from harness.report.pair_scores import aligned, read
+from harness.report.pair_scores import ScoreFrames, aligned, read
 from harness.report.select import Entry, comparisons
 from harness.report.table import text
 from harness.store import Store, record_path, scores_path
@@ -57,7 +57,7 @@ def write(root, method, pairs, better=0.0, wobble=0.0, name="", pairwise=None, *
 def tables(root, *entries, others=()):
     """The main table with marks, the certainty and the gain table of one comparison."""
     (comparison,) = comparisons(entries)
-    scores = read(Store(root), comparison)
+    scores = read(ScoreFrames(Store(root)), comparison)
     found = contests(scores)
     whole = certainty_table(comparison, found, (*entries, *others))
     return marked(main_table(comparison), found), whole, gain_table(comparison, scores)
@@ -153,7 +153,7 @@ def test_pairs_without_a_value_for_any_of_the_rows_are_left_out_of_all(tmp_path)
     frame = Store(tmp_path).scores(record_path(first.folder, "offline-v1"))
     frame.loc[:3, "m_ssim"] = np.nan
     second = write(tmp_path, "pg2", pairs, pairwise=frame.sample(frac=1, random_state=0), better=0.1)
-    scores = read(Store(tmp_path), comparisons([first, second])[0])
+    scores = read(ScoreFrames(Store(tmp_path)), comparisons([first, second])[0])
     values, groups = aligned(scores.rows, "m_ssim")
     assert values.shape == (2, 44) and len(set(groups)) == 11
     assert np.array_equal(values[0], values[1])
@@ -202,7 +202,7 @@ def test_without_a_rows_scores_the_tables_are_left_out_and_the_footer_says_whose
         path.with_suffix(".json").write_text('{"score_key": "other"}')
     main, certainty, gains = tables(root, *rows)
     assert certainty is None and gains is None and not any(value.tied for row in main.rows for value in row.values)
-    (line,) = unread_line(read(Store(root), comparisons(rows)[0]))
+    (line,) = unread_line(read(ScoreFrames(Store(root)), comparisons(rows)[0]))
     assert rows[1].folder.name in line and "bench run" in line
 
 

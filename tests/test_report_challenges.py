@@ -19,6 +19,7 @@ from harness.records import read_record
 from harness.report import challenges
 from harness.report.challenge_figure import MOST_LINES, shown_rows
 from harness.report.challenges import LEAST_PART, thirds
+from harness.report.pair_scores import ScoreFrames
 from harness.report.select import Entry, comparisons
 from harness.store import Store, scores_path
 
@@ -119,7 +120,7 @@ def written(made, tmp_path_factory):
 
 def broken_down(store):
     (comparison,) = comparisons([Entry(found, path.parent) for path, found in Store(store).records()])
-    return challenges.breakdowns(Store(store), comparison, PAIRS)
+    return challenges.breakdowns(ScoreFrames(Store(store)), comparison, PAIRS)
 
 
 def test_a_table_a_challenge_that_parts_the_pairs_and_the_others_are_named(made):

@@ -22,6 +22,8 @@ FORMATS = ("markdown", "csv", "html", "latex")
 DEFAULT_ROWS = 8
 DEFAULT_SEED = 0
 REPORT_FOLDER = "report"
+MOST_PICTURED = 40
+"""Columns of the picture grid: more cannot be looked at."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,12 @@ def _write_one(
     figures: Sequence[FigureSpec],
 ) -> Report:
     from harness.report import contents, csv_file, figure_set, footer, html, latex, markdown
+    from harness.report.pair_scores import ScoreFrames
     from mrnet import files
 
     pairs = _pair_list(store, comparison)
-    found = contents.gather(store, comparison, entries, pairs, layout.claimed)
+    frames = ScoreFrames(store)
+    found = contents.gather(frames, comparison, entries, pairs, layout.claimed)
     grid = out / f"{comparison.stem}.png"
     caption = _write_grid(store, comparison, pairs, grid, layout)
     pictures = {"grid": markdown.Picture("qualitative grid", grid.name, " ".join(caption))}
@@ -139,7 +143,7 @@ def _write_one(
     documents = {
         "markdown": (".md", lambda: markdown.document(tables, list(pictures.values()))),
         "csv": (".csv", lambda: csv_file.render(found)),
-        "html": (".html", lambda: html.render(store, found, pairs, charts, layout.seed)),
+        "html": (".html", lambda: html.render(frames, found, pairs, charts, layout.seed)),
         "latex": (".tex", lambda: latex.document(tables, comparison.stem, [footer.brief(comparison)])),
     }
     written = {}
@@ -151,7 +155,7 @@ def _write_one(
     skipped: dict[str, str] = {}
     if figures:
         folder = out / f"{comparison.stem}-figures"
-        left_out = figure_set.write(folder, figures, figure_set.Source(store, entries, found, pairs))
+        left_out = figure_set.write(folder, figures, figure_set.Source(frames, entries, found, pairs))
         skipped = {f"figure {name}": reason for name, reason in left_out.items()}
         drawn["figures"] = folder / figure_set.CAPTIONS
     return Report(found.main, written | drawn, skipped)
@@ -198,9 +202,8 @@ def _write_grid(
 
     folder = _pairs_folder(store, comparison)
     chosen = figures.choose_pairs(pair_list.pairs, layout.rows, layout.seed)
-    columns = [
-        figures.GridColumn(title, subtitle, images) for title, subtitle, images in columns_of_pictures(comparison)
-    ]
+    there = columns_of_pictures(comparison)
+    columns = [figures.GridColumn(title, subtitle, images) for title, subtitle, images in there[:MOST_PICTURED]]
     source, caution = footer.source(comparison.first.dataset), footer.caution(comparison.first.dataset)
     left_out = ", ".join(record.title for record in not_pictured(comparison))
     listed = f"{len(pair_list):,} (list {pair_list.hash[:SHORT_HASH]})"
@@ -212,6 +215,7 @@ def _write_grid(
         f"Pairs, drawn with seed {layout.seed} from {listed}: {numbered}.",
         "Target pose: the person's left blue, right orange.",
         *((f"Controls in the table and not here: {left_out}.",) if left_out else ()),
+        *((f"The first {len(columns)} of {len(there)} rows with pictures.",) if len(columns) < len(there) else ()),
         *((f"Pictures: {source}.",) if source else ()),
     )
     under = (*caption, caution) if caution else caption

@@ -18,10 +18,11 @@ from harness.report.certainty import contests, marked
 from harness.report.contents import Contents
 from harness.report.cost import cost_table
 from harness.report.footer import lines as footer_lines
+from harness.report.pair_scores import ScoreFrames
 from harness.report.pair_scores import read as read_scores
 from harness.report.select import Entry, comparisons
 from harness.report.table import PLUMBING, Row, Table
-from harness.store import Store, has_record, record_path
+from harness.store import has_record, record_path
 from mrnet import files
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _of_plan(ablation: Ablation, plan: Plan) -> Contents | None:
     if not entries:
         return None
     (comparison,) = comparisons(entries)
-    found = contests(read_scores(Store(plan.results.root), comparison))
+    found = contests(read_scores(ScoreFrames(plan.results), comparison))
     main = marked(main_table(comparison, footer_lines(comparison)), found)
     more = (*(marked(table, found) for table in topic_tables(comparison)), cost_table(comparison))
     order = list(labels.values())

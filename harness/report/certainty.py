@@ -28,6 +28,7 @@ from harness.stats import (
     holm,
     kendall_tau,
     paired_difference,
+    paired_differences,
     rank_stability,
     ranks,
 )
@@ -72,7 +73,7 @@ def contests(scores: PairScores) -> tuple[Contest, ...]:
 def _contest(info: MetricInfo, rows: Sequence[RowScores], values: np.ndarray, groups: np.ndarray) -> Contest:
     better = values if info.higher_is_better else -values
     best = int(np.argmax(better.mean(axis=1)))
-    against = {place: paired_difference(better[place], better[best], groups) for place in range(len(rows))}
+    against = dict(enumerate(paired_differences(better, better[best], groups)))
     others = [place for place in against if place != best]
     corrected = dict(zip(others, holm([against[place].p for place in others]), strict=True))
     return Contest(

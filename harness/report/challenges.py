@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,13 @@ from harness.challenges import CHALLENGES, Challenge
 from harness.metrics.base import METRICS
 from harness.pairs import PairList
 from harness.report.build import GROUP_METRICS, breakdown_table, leading_keys
-from harness.report.pair_scores import frame_of
+from harness.report.pair_scores import ScoreFrames
 from harness.report.table import Table, Value
 
 if TYPE_CHECKING:
     from harness.challenge_file import PairChallenges
     from harness.records import Record
     from harness.report.select import Comparison
-    from harness.store import Store
 
 LEAST_PAIRS = 30
 """Fewer test pairs than this are not cut: a third of them says nothing."""
@@ -65,12 +64,14 @@ class Breakdown:
     table: Table
 
 
-def breakdowns(store: Store, comparison: Comparison, pairs: PairList) -> tuple[tuple[Breakdown, ...], tuple[str, ...]]:
+def breakdowns(
+    frames: ScoreFrames, comparison: Comparison, pairs: PairList
+) -> tuple[tuple[Breakdown, ...], tuple[str, ...]]:
     """The tables, and for the footer a sentence for each that there is none of.
 
     UserError for a damaged challenges.csv.
     """
-    rows = challenge_file.read(store.root / "pairs" / comparison.first.pairs, pairs)
+    rows = challenge_file.read(frames.store.root / "pairs" / comparison.first.pairs, pairs)
     if rows is None:
         return (), (
             f"Breakdown by challenge: none, {challenge_file.FILE} is not in the pairs folder; "
@@ -79,8 +80,8 @@ def breakdowns(store: Store, comparison: Comparison, pairs: PairList) -> tuple[t
     if len(rows) < LEAST_PAIRS:
         return (), (f"Breakdown by challenge: none, {len(rows)} test pairs are fewer than {LEAST_PAIRS}",)
     keys = _headline_keys(comparison)
-    values, lacking = _values(store, comparison, keys)
-    if not any(values.values()):
+    values, lacking = _values(frames, comparison, keys, [row.pair for row in rows])
+    if not any(values.by_record.values()):
         return (), ("Breakdown by challenge: none, no record has per-pair values; `bench rescore` writes them",)
     found, remarks = [], []
     for challenge in CHALLENGES:
@@ -149,31 +150,42 @@ def _headline_keys(comparison: Comparison) -> tuple[str, ...]:
     return wanted or tuple(present[:MOST_METRICS])
 
 
-_PairValues = dict[int, dict[str, dict[str, float]]]
-"""By a record's id(), metric and pair."""
+@dataclass(frozen=True)
+class _PairValues:
+    """places: of the pairs in every array. by_record: by a record's id() and metric, NaN where a pair has no value."""
+
+    places: Mapping[str, int]
+    by_record: Mapping[int, Mapping[str, np.ndarray]]
 
 
-def _values(store: Store, comparison: Comparison, keys: Sequence[str]) -> tuple[_PairValues, list[str]]:
+def _values(
+    frames: ScoreFrames, comparison: Comparison, keys: Sequence[str], pairs: Sequence[str]
+) -> tuple[_PairValues, list[str]]:
     """The per-pair values of every record, and the titles of those that have none."""
     values, lacking = {}, []
     for entry in comparison.entries:
-        frame = frame_of(store, entry.folder, entry.record)
+        frame = frames.of(entry.folder, entry.record)
         if frame is None:
             lacking.append(entry.record.title)
         else:
-            values[id(entry.record)] = {key: frame[key].to_dict() for key in keys if key in frame}
-    return values, list(dict.fromkeys(lacking))
+            there = frame[[key for key in keys if key in frame]].reindex(pairs)
+            values[id(entry.record)] = {key: there[key].to_numpy(dtype=np.float64) for key in there}
+    places = {pair: place for place, pair in enumerate(pairs)}
+    return _PairValues(places, values), list(dict.fromkeys(lacking))
 
 
 def _table(
     comparison: Comparison, title: str, keys: Sequence[str], parts: Sequence[Part], values: _PairValues, legend: str
 ) -> Table:
-    members = {part.name: part.pairs for part in parts}
+    members = {part.name: np.array([values.places[pair] for pair in part.pairs]) for part in parts}
 
     def value_of(record: Record, key: str, part: str) -> Value | None:
-        known = values.get(id(record), {}).get(key, {})
-        found = [known[pair] for pair in members[part] if pair in known and not math.isnan(known[pair])]
-        return Value(math.fsum(found) / len(found), n=len(found)) if found else None
+        known = values.by_record.get(id(record), {}).get(key)
+        if known is None:
+            return None
+        found = known[members[part]]
+        found = found[~np.isnan(found)]
+        return Value(float(found.mean()), n=len(found)) if len(found) else None
 
     columns = [(key, part.name) for key in keys for part in parts]
     return breakdown_table(comparison, title, columns, value_of, (legend,))

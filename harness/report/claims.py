@@ -12,7 +12,7 @@ import numpy as np
 from harness.claims import Claim, Claims, Finding, Outcome, Point, Verdict, points, published, verdict
 from harness.errors import UserError
 from harness.metrics.base import METRICS
-from harness.report.pair_scores import RowScores, aligned, read
+from harness.report.pair_scores import RowScores, ScoreFrames, aligned, read
 from harness.report.select import Comparison, Selection, comparisons
 from harness.stats import ALPHA, MIN_GROUPS, holm, paired_difference
 
@@ -70,7 +70,7 @@ def _ground(store: Store, entries: Sequence[Entry], selection: Selection) -> _Gr
             f"{len(found)} comparisons of {selection.dataset} are in the store, claims are tested on one:\n{listed}\n"
             "Choose with --protocol, --split, --preset or --pairs, or keep other budgets in a store of their own"
         )
-    scores = read(store, found[0])
+    scores = read(ScoreFrames(store), found[0])
     return _Ground(found[0], scores.methods, scores.unread)
 
 

@@ -18,7 +18,7 @@ from harness.report.table import Table, with_intervals
 
 if TYPE_CHECKING:
     from harness.pairs import PairList
-    from harness.store import Store
+    from harness.report.pair_scores import ScoreFrames
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,20 @@ class Contents:
 
 
 def gather(
-    store: Store, comparison: Comparison, entries: Sequence[Entry], pairs: PairList, claimed: bool = False
+    frames: ScoreFrames,
+    comparison: Comparison,
+    entries: Sequence[Entry],
+    pairs: PairList,
+    claimed: bool = False,
 ) -> Contents:
-    """All tables. entries: of the whole store, for what other protocols say of the same rows. pairs: the comparison's.
-    claimed: with published numbers beside ours, where a paper has them.
+    """All tables. frames: the per-pair values. entries: of the whole store, for what other protocols say of the same
+    rows. pairs: the comparison's. claimed: with published numbers beside ours, where a paper has them.
 
     UserError as `challenges.breakdowns`.
     """
-    scores = read_scores(store, comparison)
+    scores = read_scores(frames, comparison)
     found = contests(scores)
-    parts, remarks = breakdowns(store, comparison, pairs)
+    parts, remarks = breakdowns(frames, comparison, pairs)
     topics = (marked(table, found) for table in topic_tables(comparison))
     others = (
         certainty_table(comparison, found, entries),

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from harness.report.challenges import Breakdown
 from harness.report.contents import Contents
-from harness.report.table import PLUMBING, Row, Table, Value
+from harness.report.table import PLUMBING, Row, RowGroup, Table, Value
 
 ALL_PAIRS = "all"
 SMALL_SET = "small_set"
 TIED_WITH_BEST = "tied_with_best"
+_Key = tuple[RowGroup, str, str, tuple[int, ...]]
+"""What tells a row from every other, in all tables."""
+
 _BOUNDS = ("scope_from", "scope_to")
 _PARTS = ("low", "high", "std", "seeds_sd", "group_low", "group_high")
 
@@ -41,10 +45,11 @@ def render(contents: Contents) -> str:
         "note": PLUMBING if main.plumbing else "",
     }
     tables = (main, *contents.more)
+    by_row = _by_row(tables)
     keys = [column.key for table in tables for column in table.columns]
     rows = []
     for row in main.rows:
-        values = {} if main.plumbing else _values(tables, row)
+        values = {} if main.plumbing else by_row[_key(row)]
         counts = {"scope": ALL_PAIRS, "n": row.n, "missing": row.missing}
         rows.append(counts | _row(row) | _numbers(values) | fixed)
     for row in groups.rows if groups else ():
@@ -77,13 +82,17 @@ def joined(texts: Sequence[str]) -> str:
     return pandas.concat(parts).to_csv(index=False, lineterminator="\n")
 
 
-def _values(tables: Sequence[Table], row: Row) -> dict[str, Value | None]:
-    """The values of a row in every table that has it."""
-    same = [(table, other) for table in tables for other in table.rows if _row(other) == _row(row)]
-    pairs = (
-        (column, value) for table, other in same for column, value in zip(table.columns, other.values, strict=True)
-    )
-    return {column.key: value for column, value in pairs}
+def _by_row(tables: Sequence[Table]) -> dict[_Key, dict[str, Value | None]]:
+    """The values of each row in every table that has it, by metric key."""
+    found: dict[_Key, dict[str, Value | None]] = defaultdict(dict)
+    for table in tables:
+        for row in table.rows:
+            found[_key(row)] |= zip((column.key for column in table.columns), row.values, strict=True)
+    return found
+
+
+def _key(row: Row) -> _Key:
+    return row.group, row.method, row.label, row.seeds
 
 
 def _parts(breakdown: Breakdown, plumbing: bool) -> Iterator[dict[str, object]]:

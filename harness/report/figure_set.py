@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from harness.pairs import PairList
     from harness.report.contents import Contents
+    from harness.report.pair_scores import ScoreFrames
     from harness.report.select import Entry
-    from harness.store import Store
 
 CAPTIONS = "captions.md"
 ENDINGS = (".png", ".pdf")
@@ -37,7 +37,7 @@ ENDINGS = (".png", ".pdf")
 class Source:
     """What figures are made of. entries: the whole store's; contents: the comparison's tables; pairs: its list."""
 
-    store: Store
+    frames: ScoreFrames
     entries: Sequence[Entry]
     contents: Contents
     pairs: PairList
@@ -73,7 +73,7 @@ def _write(paths: Sequence[Path], spec: FigureSpec, source: Source) -> str:
     """Write one figure; its caption."""
     comparison = source.contents.comparison
     if spec.kind == "grid":
-        return " ".join(grid_figure.write(paths, spec, source.store, comparison, source.pairs))
+        return " ".join(grid_figure.write(paths, spec, source.frames, comparison, source.pairs))
     if is_plumbing(comparison):
         raise NothingToDraw("a plumbing preset's numbers are no results")
     figure, caption = _drawn(spec, source)
@@ -93,7 +93,7 @@ def _drawn(spec: FigureSpec, source: Source) -> tuple[Figure, str]:
         entries = [entry for entry in source.entries if footing(entry.record) == same]
         return number_figures.samples(entries, contents.main, spec.metric)
     if spec.kind == "curves":
-        return number_figures.curves(contents.comparison, source.store.root / "models")
+        return number_figures.curves(contents.comparison, source.frames.store.root / "models")
     if spec.kind == "categories":
         return number_figures.categories(contents.breakdowns, spec.metric)
     parts = [part for part in contents.breakdowns if part.challenge]

@@ -15,7 +15,6 @@ from harness.metrics.base import METRICS
 from harness.report.build import is_plumbing, row_records, shown_apart
 from harness.report.figures import GridColumn, choose_pairs, qualitative_grid
 from harness.report.number_figures import NothingToDraw
-from harness.report.pair_scores import frame_of
 from harness.report.table import PLUMBING
 from harness.resolve import all_cards
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from harness.pairs import PairList
     from harness.records import Record
     from harness.report.figure_spec import FigureSpec, PairChoice
+    from harness.report.pair_scores import ScoreFrames
     from harness.report.select import Comparison
-    from harness.store import Store
 
 
 class FoundColumn(NamedTuple):
@@ -35,7 +34,7 @@ class FoundColumn(NamedTuple):
 
 
 def write(
-    paths: Sequence[Path], spec: FigureSpec, store: Store, comparison: Comparison, pairs: PairList
+    paths: Sequence[Path], spec: FigureSpec, frames: ScoreFrames, comparison: Comparison, pairs: PairList
 ) -> tuple[str, ...]:
     """Write the grid to each path, as PNG or PDF by its ending; its caption, in sentences.
 
@@ -48,9 +47,9 @@ def write(
     if len(found) == 1 and lacking:
         raise NothingToDraw(f"only {found[0].title} has a record, and nothing beside it ({', '.join(lacking)})")
     folders = {id(entry.record): entry.folder for entry in comparison.entries}
-    chosen = _chosen(spec.pairs, store, comparison, pairs, folders)
+    chosen = _chosen(spec.pairs, frames, comparison, pairs, folders)
     notes = {
-        column.title: _notes(spec, store, folders[id(column.record)], column.record, comparison) for column in found
+        column.title: _notes(spec, frames, folders[id(column.record)], column.record, comparison) for column in found
     }
     columns = [
         GridColumn(column.title, shown_apart(column.record), folders[id(column.record)] / "images", notes[column.title])
@@ -68,7 +67,7 @@ def write(
         "Target pose: the person's left blue, right orange.",
         *((f"Pictures: {source}.",) if source else ()),
     )
-    folder = store.root / "pairs" / comparison.first.pairs
+    folder = frames.store.root / "pairs" / comparison.first.pairs
     for path in paths:
         shown = plumbing if path.suffix == ".pdf" else (" ".join(caption),)
         qualitative_grid(path, folder, comparison.name.size_px, chosen.pairs, columns, shown)
@@ -114,7 +113,7 @@ def _ablation_columns(spec: FigureSpec, comparison: Comparison) -> tuple[list[Fo
 
 
 def _chosen(
-    choice: PairChoice, store: Store, comparison: Comparison, pairs: PairList, folders: Mapping[int, Path]
+    choice: PairChoice, frames: ScoreFrames, comparison: Comparison, pairs: PairList, folders: Mapping[int, Path]
 ) -> choose.Choice:
     if choice.how == "seed":
         words = f"Pairs, drawn with seed {choice.seed} from {len(pairs):,}"
@@ -125,7 +124,7 @@ def _chosen(
         raise NothingToDraw("a plumbing preset has no values to choose pairs by")
     for records in row_records(comparison):
         if records[0].method == choice.method:
-            values = _values(store, folders[id(records[0])], records[0], choice.metric)
+            values = _values(frames, folders[id(records[0])], records[0], choice.metric)
             if not values:
                 break
             words = f"{_label(choice.metric)} of {records[0].title}"
@@ -134,19 +133,21 @@ def _chosen(
     raise NothingToDraw(f"no per-pair {choice.metric} of {choice.method} to choose pairs by; `bench rescore` writes it")
 
 
-def _values(store: Store, folder: Path, record: Record, key: str) -> dict[str, float]:
+def _values(frames: ScoreFrames, folder: Path, record: Record, key: str) -> dict[str, float]:
     """A metric's value by pair id; none where the record has no such values."""
-    frame = frame_of(store, folder, record)
+    frame = frames.of(folder, record)
     if frame is None or key not in frame:
         return {}
     return {str(pair): float(value) for pair, value in frame[key].items() if math.isfinite(value)}
 
 
-def _notes(spec: FigureSpec, store: Store, folder: Path, record: Record, comparison: Comparison) -> dict[str, str]:
+def _notes(
+    spec: FigureSpec, frames: ScoreFrames, folder: Path, record: Record, comparison: Comparison
+) -> dict[str, str]:
     if spec.value is None or is_plumbing(comparison):
         return {}
     decimals = METRICS[spec.value].decimals if spec.value in METRICS else 3
-    values = _values(store, folder, record, spec.value)
+    values = _values(frames, folder, record, spec.value)
     return {pair: f"{_label(spec.value)} {value:.{decimals}f}" for pair, value in values.items()}
 
 

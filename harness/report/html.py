@@ -24,9 +24,9 @@ from harness.metrics.base import METRICS
 from harness.pairs import Pair, group_of
 from harness.report.build import is_plumbing, leading_keys, not_pictured, row_group, row_records
 from harness.report.figures import choose_pairs, pose_image, read_poses
-from harness.report.pair_scores import frame_of
+from harness.report.pair_scores import ScoreFrames
 from harness.report.table import PLUMBING, Column, Row, RowGroup, Table, Value, text
-from harness.store import image_path
+from harness.store import image_path, images_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from harness.report.contents import Contents
     from harness.report.markdown import Picture
     from harness.report.select import Entry
-    from harness.store import Store
 
 MOST_PIXELS = 2000 * 64 * 64
 """Pixels of all pictures in a page; with more pairs than that leaves room for, a draw of them is shown."""
@@ -52,11 +51,12 @@ _EXTRA_DECIMALS = 1  # a pair's value is told a digit closer than a mean
 
 @dataclass(frozen=True)
 class _Shown:
-    """A row of the table with pictures: its record (of the lowest seed), and the cell it is of."""
+    """A row of the table with pictures: its record (of the lowest seed), the cell it is of, pairs with an image."""
 
     record: Record
     entry: Entry
     label: str
+    drawn: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,13 @@ class _Viewer:
     provenance: Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
-def render(store: Store, contents: Contents, pairs: PairList, charts: Sequence[tuple[Picture, Path]], seed: int) -> str:
+def render(
+    frames: ScoreFrames,
+    contents: Contents,
+    pairs: PairList,
+    charts: Sequence[tuple[Picture, Path]],
+    seed: int,
+) -> str:
     """The page.
 
     charts: figures to put in, with the files they are in. seed: which pairs are shown, where not all are.
@@ -77,9 +83,10 @@ def render(store: Store, contents: Contents, pairs: PairList, charts: Sequence[t
     """
     comparison = contents.comparison
     shown = _shown(contents)
-    pictured = [pair for pair in pairs.pairs if any(_has_image(it, pair) for it in shown)]
+    drawn = frozenset().union(*(it.drawn for it in shown))
+    pictured = [pair for pair in pairs.pairs if pair.id in drawn]
     chosen = _chosen_pairs(pictured, shown, comparison.name.size_px, seed)
-    data = _data(store, contents, chosen, shown)
+    data = _data(frames, contents, chosen, shown)
     viewer = _Viewer(
         caption=_pairs_shown(len(pairs), len(pictured), len(chosen)),
         data=_json(data),
@@ -181,14 +188,10 @@ def _shown(contents: Contents) -> list[_Shown]:
     entries = {id(entry.record): entry for entry in comparison.entries}
     rows = zip(row_records(comparison), contents.main.rows, strict=True)
     return [
-        _Shown(records[0], entries[id(records[0])], row.label)
+        _Shown(records[0], entries[id(records[0])], row.label, images_of(entries[id(records[0])].folder))
         for records, row in rows
         if row_group(records[0]) is not RowGroup.PRIVILEGED and id(records[0]) not in left_out
     ]
-
-
-def _has_image(row: _Shown, pair: Pair) -> bool:
-    return image_path(row.entry.folder, pair.id).is_file()
 
 
 def _chosen_pairs(
@@ -200,17 +203,17 @@ def _chosen_pairs(
     return choose_pairs(pairs, min(len(pairs), max(LEAST_PAIRS, room)), seed) if pairs else ()
 
 
-def _data(store: Store, contents: Contents, pairs: Sequence[Pair], shown: Sequence[_Shown]) -> dict[str, object]:
+def _data(scores: ScoreFrames, contents: Contents, pairs: Sequence[Pair], shown: Sequence[_Shown]) -> dict[str, object]:
     """What the viewer shows: pairs, rows with their values by pair, metrics, and an atlas of tiles a column."""
     comparison = contents.comparison
     size_px = comparison.name.size_px
-    folder = store.root / "pairs" / comparison.first.pairs
+    folder = scores.store.root / "pairs" / comparison.first.pairs
     poses = read_poses(folder)
     names = {frame for pair in pairs for frame in (pair.reference, pair.target)}
     frames = {name: read_image(frame_path(folder, name), size_px) for name in names}
     drawn = [np.asarray(pose_image(poses.joints[pair.target], poses, _POSE_SCALE)) for pair in pairs]
-    scores = [None if is_plumbing(comparison) else frame_of(store, it.entry.folder, it.record) for it in shown]
-    known = {key for frame in scores if frame is not None for key in frame}
+    values = [None if is_plumbing(comparison) else scores.of(it.entry.folder, it.record) for it in shown]
+    known = {key for frame in values if frame is not None for key in frame}
     keys = [key for key in dict.fromkeys((*leading_keys(comparison), *METRICS)) if key in METRICS and key in known]
     height, width = size_px
     return {
@@ -228,10 +231,10 @@ def _data(store: Store, contents: Contents, pairs: Sequence[Pair], shown: Sequen
                 "label": it.label,
                 "seed": it.record.seed,
                 "images": _atlas([_image(image_path(it.entry.folder, pair.id), size_px) for pair in pairs]),
-                "missing": [place for place, pair in enumerate(pairs) if not _has_image(it, pair)],
+                "missing": [place for place, pair in enumerate(pairs) if pair.id not in it.drawn],
                 "values": [_values(frame, key, pairs) for key in keys],
             }
-            for it, frame in zip(shown, scores, strict=True)
+            for it, frame in zip(shown, values, strict=True)
         ],
     }
 

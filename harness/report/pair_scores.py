@@ -52,17 +52,40 @@ class PairScores:
         return tuple(row for row in self.rows if row.records[0].method not in CONTROL_CARDS)
 
 
-def read(store: Store, comparison: Comparison) -> PairScores:
+class ScoreFrames:
+    """A store's per-pair values by cell: columns `group`, then metric keys; pair ids as index. Each is read once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._read: dict[Path, pandas.DataFrame | None] = {}
+
+    def of(self, folder: Path, record: Record) -> pandas.DataFrame | None:
+        """A cell's values; None where they are not there, damaged, or of another version of the protocol."""
+        path = record_path(folder, record.protocol)
+        if path not in self._read:
+            self._read[path] = self._frame(path, record)
+        return self._read[path]
+
+    def _frame(self, path: Path, record: Record) -> pandas.DataFrame | None:
+        if not has_scores(path.parent, record.protocol, record.score_key):
+            return None
+        try:
+            return self.store.scores(path).set_index("pair")
+        except (OSError, ValueError, KeyError):
+            return None
+
+
+def read(frames: ScoreFrames, comparison: Comparison) -> PairScores:
     """Values of methods and of `GAIN_CONTROLS`; no rows for a plumbing check, or if those of any cell are not there."""
     folders = {id(entry.record): entry.folder for entry in comparison.entries}
     rows, unread = [], []
     for place, records in enumerate(row_records(comparison)):
         if is_plumbing(comparison) or not _wanted(records[0]):
             continue
-        frames = {record.cell_key: frame_of(store, folders[id(record)], record) for record in records}
-        unread += [folders[id(record)].name for record in records if frames[record.cell_key] is None]
-        if all(frame is not None for frame in frames.values()):
-            rows.append(RowScores(place, tuple(records), _mean(list(frames.values()))))
+        found = {record.cell_key: frames.of(folders[id(record)], record) for record in records}
+        unread += [folders[id(record)].name for record in records if found[record.cell_key] is None]
+        if all(frame is not None for frame in found.values()):
+            rows.append(RowScores(place, tuple(records), _mean(list(found.values()))))
     return PairScores(() if unread else tuple(rows), tuple(unread))
 
 
@@ -86,16 +109,6 @@ def aligned(rows: Iterable[RowScores], key: str) -> tuple[np.ndarray, np.ndarray
 def _wanted(record: Record) -> bool:
     group = row_group(record)
     return record.method in GAIN_CONTROLS if group is RowGroup.CONTROL else group is not RowGroup.PRIVILEGED
-
-
-def frame_of(store: Store, folder: Path, record: Record) -> pandas.DataFrame | None:
-    """The cell's scores by pair; None where they are not there, damaged, or of another version of the protocol."""
-    if not has_scores(folder, record.protocol, record.score_key):
-        return None
-    try:
-        return store.scores(record_path(folder, record.protocol)).set_index("pair")
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def _mean(frames: Sequence[pandas.DataFrame]) -> pandas.DataFrame:

@@ -14,6 +14,7 @@ from harness.report.build import FLOORS, finished, main_table, row_records
 from harness.report.certainty import contests, marked
 from harness.report.claimed import PAPER, paper_of, with_claimed
 from harness.report.footer import lines as footer_lines
+from harness.report.pair_scores import ScoreFrames
 from harness.report.pair_scores import read as read_scores
 from harness.report.select import SHORT_HASH, Comparison, Entry, Selection, comparisons
 from harness.report.table import Column, Row, RowGroup, Table, Value
@@ -145,7 +146,7 @@ def _block(store: Store, entries: Sequence[Entry], wish: _Wish, dataset: str) ->
     records = [records[0] for records in row_records(comparison)]
     rows = tuple(wish.row_of(record, dataset) for record in records)
     table = finished(_in_columns(main_table(comparison), wish, dataset))
-    table = marked(table, contests(read_scores(store, comparison)))
+    table = marked(table, contests(read_scores(ScoreFrames(store), comparison)))
     if wish.claimed and paper_of(comparison) == wish.paper:
         table = with_claimed(table, comparison.first.dataset, wish.paper, rows)
     table = _with_settings(table, wish.published.settings, records)
