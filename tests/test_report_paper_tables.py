@@ -32,18 +32,22 @@ def paper_record(method, better=0.0, **changes):
 
 @pytest.fixture
 def store(tmp_path):
+    return paper_store(tmp_path)
+
+
+def paper_store(root):
     """On penn: methods out of the paper's order, one it does not have, controls, settings; on bbc two methods."""
     pairs = pair_list()
-    write_pairs(tmp_path, pairs)
+    write_pairs(root, pairs)
     for place, method in enumerate(("telea", "mrnet", "pg2", "patn", "copy", "target")):
-        add(tmp_path, paper_record(method, place / 100), pairs)
+        add(root, paper_record(method, place / 100), pairs)
     for place, (name, parameters) in enumerate(SETTINGS.items()):
         given = tuple(f"methods.mrnet.parameters.{key}={value}" for key, value in parameters.items())
         changed = paper_record("mrnet", place / 50, parameters=parameters | {"width": 8}, overrides=given)
-        add(tmp_path, changed, pairs, f"mrnet-{name}")
+        add(root, changed, pairs, f"mrnet-{name}")
     for place, method in enumerate(("mrnet", "pg2")):
-        add(tmp_path, paper_record(method, place / 100, dataset="bbc"), pairs)
-    return tmp_path
+        add(root, paper_record(method, place / 100, dataset="bbc"), pairs)
+    return root
 
 
 def filled(store, *names, selection=None, out=None, **layout):
