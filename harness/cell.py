@@ -23,7 +23,7 @@ from harness.pairs_folder import PAIRS
 from harness.progress import track
 from harness.specs import CellSpec
 from harness.stopwatch import timed
-from harness.synthesis import ContractBroken, image_of, pixels_of
+from harness.synthesis import ContractBroken, answer, person_of, pixels_of
 from methods import registry
 from methods.base import AllAtOnce, SynthesisFailed
 from mrnet import files
@@ -59,11 +59,15 @@ def synthesize_learned(folder: Path, results: store.Store, spec: CellSpec, data:
     recording.keep_model_facts(folder, results, spec)
 
     def make(index: int) -> None:
+        pair = data.pair_id(index)
         try:
-            image = image_of(methods.method, data.conditions([index]))
+            found = answer(methods.method, data.conditions([index]))
+            pixels = pixels_of(methods.method, found)
         except ContractBroken as error:
-            raise CellFailed(f"pair {data.pair_id(index)}: {error}") from error
-        images.write_png(store.image_path(folder, data.pair_id(index)), image)
+            raise CellFailed(f"pair {pair}: {error}") from error
+        if found.masks is not None:
+            images.write_png(store.mask_path(folder, pair), person_of(found.masks))
+        images.write_png(store.image_path(folder, pair), pixels)  # last: what has an image is not made again
 
     if isinstance(methods.method, AllAtOnce):
         made = _made_at_once(folder, methods.method, data, todo)

@@ -106,6 +106,11 @@ def image_path(cell: Path, pair_id: str) -> Path:
     return cell / "images" / f"{pair_id}.png"
 
 
+def mask_path(cell: Path, pair_id: str) -> Path:
+    """Where the picture lies of what the method took for the person in a pair's reference, if it cut it out: white."""
+    return cell / "masks" / f"{pair_id}.png"
+
+
 def missing_images(cell: Path, pair_ids: Iterable[str]) -> list[str]:
     """Ids of the pairs without an image. Images are renamed into place, so one that is there is whole."""
     present = images_of(cell)

@@ -61,6 +61,12 @@ def problem(image: Tensor, count: int, size_px: tuple[int, int]) -> str | None:
     return None
 
 
+def person_of(masks: Tensor) -> np.ndarray:
+    """(H, W, 3) uint8 of a pair's `Synthesis.masks` (1, K, H, W): white where the reference is not background."""
+    person = (1 - masks[0, 0]).clamp(0, 1)
+    return images.to_uint8((2 * person - 1).expand(3, -1, -1))
+
+
 def image_of(method: Method, condition: Condition) -> np.ndarray:
     """(H, W, 3) uint8, the method's image for a condition of one pair. Raises ContractBroken."""
     return pixels_of(method, answer(method, condition))

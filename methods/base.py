@@ -60,7 +60,8 @@ class Synthesis:
 
     image: (B, 3, H, W) float in [-1, 1], in the order of the condition.
     passes: one such image a refinement pass, the last equal to `image`; empty where the method has no passes.
-    masks: (B, K, H, W) in [0, 1], masks the method learned, or None.
+    masks: (B, K, H, W) in [0, 1], adding up to 1, the layers a method cuts the reference into, learned, drawn or
+    given, the background first; None where it cuts nothing.
     """
 
     image: Tensor

@@ -184,8 +184,9 @@ class BodyROI7Method(NetworkMethod):
         return _Made(condition.image, generated.float())
 
     def _answer(self, network: BodyROI7, condition: Condition) -> Synthesis:
-        image = network(condition.image, self._parts(condition), self._pose(condition.target_joints))
-        return Synthesis(image=image.clamp(-1, 1))
+        parts = self._parts(condition)
+        image = network(condition.image, parts, self._pose(condition.target_joints))
+        return Synthesis(image=image.clamp(-1, 1), masks=torch.cat([1 - parts.mask, parts.mask], dim=1))
 
     def _pose(self, joints: Tensor) -> Tensor:
         return encoding.solid_maps(joints, self.info.size_px).to(memory_format=torch.channels_last)

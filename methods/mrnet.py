@@ -66,7 +66,8 @@ class MRNetMethod(NetworkMethod):
 
     def _answer(self, network: MRNet, condition: Condition) -> Synthesis:
         passes = network(*self._inputs(condition))
-        return Synthesis(image=passes[-1], passes=tuple(passes))
+        layers = torch.cat([1 - condition.mask, condition.mask], dim=1)
+        return Synthesis(image=passes[-1], passes=tuple(passes), masks=layers)
 
     def _renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return checkpoint.convert_released(state)

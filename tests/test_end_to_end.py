@@ -52,6 +52,17 @@ def test_the_target_is_the_ceiling_of_every_pair_metric(run):
     assert metrics["psnr"]["mean"] == 100
 
 
+def test_the_mask_that_a_method_cuts_the_reference_by_lies_beside_its_image(run):
+    results, _ = run
+    (cell,) = (results / "cells" / "footage").glob("mrnet-*")
+    masks = sorted((cell / "masks").glob("*.png"))
+    assert [path.name for path in masks] == sorted(path.name for path in (cell / "images").glob("*.png"))
+    found = [set(Image.open(path).convert("L").getdata()) for path in masks]
+    assert all(values == {0, 255} for values in found), "the annotated mask: person white, scene black"
+    (copy,) = (results / "cells" / "footage").glob("copy-*")
+    assert not (copy / "masks").exists()
+
+
 def test_the_record_says_where_it_comes_from(run):
     record = records(run[0])["mrnet"]
     assert set(record["weights"]) == {"vgg16", "alexnet", "efficientnet_lite0", "blazepose"}

@@ -1,14 +1,19 @@
 """`bench report --figures`: what is written, what the captions say, what is skipped and why, and that bytes hold."""
 
+import shutil
+
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from report_store import add, keep_scores, pair_list, record, write_one, write_pairs
+from PIL import Image
+from report_store import SIZE_PX, add, keep_scores, pair_list, record, write_one, write_pairs
 from typer.testing import CliRunner
 
 from harness import config
 from harness.cli import app
 from harness.errors import UserError
+from harness.images import write_png
 from harness.records import Budget, Cost, MetricValue
 from harness.report.build import main_table, shown_apart
 from harness.report.curves import smoothed, terms, trainings
@@ -16,7 +21,7 @@ from harness.report.figure_spec import FOLDER, FigureSpec, load_figures
 from harness.report.number_figures import bars, sample_lines
 from harness.report.select import Entry, comparisons
 from harness.resolve import all_cards
-from harness.store import Store
+from harness.store import Store, mask_path
 from methods import registry
 
 COST = Cost(
@@ -111,6 +116,24 @@ def test_a_figure_of_the_users_own_shows_the_pairs_it_names(store, tmp_path):
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(own))
     report = write_one(store, tmp_path / "out", rows=1, figures=(str(tmp_path / "mine.yaml"),))
     assert "chosen by name: 1\u00a0lab-cam02_0001__0002" in report.files["figures"].read_text(encoding="utf-8")
+
+
+def test_a_figure_of_masks_shows_the_stored_masks_and_names_who_has_none(store, tmp_path):
+    shutil.copytree(store, tmp_path / "store")
+    for pair in pair_list().pairs:
+        white = np.full((*SIZE_PX, 3), 255, np.uint8)
+        write_png(mask_path(tmp_path / "store" / "cells" / "footage" / "mrnet-0", pair.id), white)
+    own = {"name": "m", "title": "m", "kind": "grid", "columns": ["pg2", "mrnet", "copy"], "show": "masks"}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(own | {"columns": ["mrnet"]}))
+    report = write_one(tmp_path / "store", tmp_path / "out", rows=1, figures=(str(tmp_path / "m.yaml"),))
+    captions = report.files["figures"].read_text(encoding="utf-8")
+    assert "White: what the method takes for the person in the reference." in captions
+    with Image.open(report.files["figures"].parent / "m.png") as picture:
+        pixels = np.asarray(picture.convert("L"))
+    assert (pixels[80:-80, -60:-20] == 255).mean() > 0.9, "the last column is white"
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(own))
+    report = write_one(tmp_path / "store", tmp_path / "out", rows=1, figures=(str(tmp_path / "m.yaml"),))
+    assert "only MR-Net has a mask" in report.skipped["figure m"] and "PG²" in report.skipped["figure m"]
 
 
 def test_an_unknown_figure_is_told_with_the_nearest_and_no_traceback(store, tmp_path):

@@ -45,6 +45,9 @@ class FigureSpec(Strict):
     kind: Literal["grid", "bars", "cost", "samples", "curves", "challenges", "categories"]
     columns: tuple[str, ...] = Field((), description="of a grid: methods in order, `*` for any letters: union-crop(*)")
     ablation: str | None = Field(None, description="of a grid: the rows of this grid of `bench ablate` as columns")
+    show: Literal["images", "masks"] = Field(
+        "images", description="of a grid: what was made, or what was taken for the person in the reference"
+    )
     pairs: PairChoice = PairChoice()
     value: str | None = Field(None, description="of a grid: pair metric whose value stands under each picture")
     metric: str | None = Field(None, description="of cost, samples, categories: null for the table's first metric")

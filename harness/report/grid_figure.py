@@ -42,17 +42,22 @@ def write(
     Raises NothingToDraw where no column or no value to choose by is there, and UserError as `choose.by_ids`.
     """
     found, lacking = _ablation_columns(spec, comparison) if spec.ablation else _method_columns(spec, comparison)
-    if not found:
-        raise NothingToDraw(f"no record of any of its columns ({', '.join(lacking)})")
-    if len(found) == 1 and lacking:
-        raise NothingToDraw(f"only {found[0].title} has a record, and nothing beside it ({', '.join(lacking)})")
     folders = {id(entry.record): entry.folder for entry in comparison.entries}
+    shown = {id(column.record): folders[id(column.record)] / spec.show for column in found}
+    what = "mask" if spec.show == "masks" else "record"
+    if spec.show == "masks":
+        lacking += [column.title for column in found if not shown[id(column.record)].is_dir()]
+        found = [column for column in found if shown[id(column.record)].is_dir()]
+    if not found:
+        raise NothingToDraw(f"no {what} of any of its columns ({', '.join(lacking)})")
+    if len(found) == 1 and lacking:
+        raise NothingToDraw(f"only {found[0].title} has a {what}, and nothing beside it ({', '.join(lacking)})")
     chosen = _chosen(spec.pairs, frames, comparison, pairs, folders)
     notes = {
         column.title: _notes(spec, frames, folders[id(column.record)], column.record, comparison) for column in found
     }
     columns = [
-        GridColumn(column.title, shown_apart(column.record), folders[id(column.record)] / "images", notes[column.title])
+        GridColumn(column.title, shown_apart(column.record), shown[id(column.record)], notes[column.title])
         for column in found
     ]
     numbered = ", ".join(f"{number}\u00a0{pair.id}" for number, pair in enumerate(chosen.pairs, 1))
@@ -63,14 +68,15 @@ def write(
         *plumbing,
         f"{chosen.words}: {numbered}.",
         *((under,) if under else ()),
-        *((f"Columns without a record here: {', '.join(lacking)}.",) if lacking else ()),
+        *(("White: what the method takes for the person in the reference.",) if spec.show == "masks" else ()),
+        *((f"Columns without a {what} here: {', '.join(lacking)}.",) if lacking else ()),
         "Target pose: the person's left blue, right orange.",
         *((f"Pictures: {source}.",) if source else ()),
     )
     folder = frames.store.root / "pairs" / comparison.first.pairs
     for path in paths:
-        shown = plumbing if path.suffix == ".pdf" else (" ".join(caption),)
-        qualitative_grid(path, folder, comparison.name.size_px, chosen.pairs, columns, shown)
+        below = plumbing if path.suffix == ".pdf" else (" ".join(caption),)
+        qualitative_grid(path, folder, comparison.name.size_px, chosen.pairs, columns, below)
     return caption
 
 
