@@ -30,7 +30,8 @@ demo: install
 	"$(BIN)/bench" run --methods mrnet --dataset footage --preset quick
 
 # a file's tests in one process, files on up to four; at test sizes one thread each is faster than threads that wait
-PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
+PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope \
+  --no-loadscope-reorder
 
 test: install lint
 	$(PYTEST)

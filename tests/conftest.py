@@ -9,6 +9,19 @@ from harness.fetch import Unreachable
 from harness.weights import DEMO_ASSETS, WeightStore
 
 
+LONGEST_FIRST = (
+    "test_toy_end_to_end", "test_interruption", "test_end_to_end", "test_check", "test_naive", "test_inspection",
+    "test_regress", "test_metrics_scoring", "test_bodyroi7", "test_ablate", "test_import", "test_command", "test_runner",
+)  # fmt: skip
+"""A file's tests run in one process: a long file that began last would leave the other cores idle."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, the others as they were."""
+    place = {name: at for at, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 def fetched_or_skipped(fetch):
     """Run `fetch`; without a network skip, but never in CI, where a skip would hide that nothing was tested."""
     try:
