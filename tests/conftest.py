@@ -8,10 +8,10 @@ from harness import datasets
 from harness.fetch import Unreachable
 from harness.weights import DEMO_ASSETS, WeightStore
 
-
 LONGEST_FIRST = (
     "test_toy_end_to_end", "test_interruption", "test_end_to_end", "test_check", "test_naive", "test_inspection",
-    "test_regress", "test_metrics_scoring", "test_bodyroi7", "test_ablate", "test_import", "test_command", "test_runner",
+    "test_regress", "test_metrics_scoring", "test_bodyroi7", "test_ablate", "test_import", "test_command",
+    "test_runner",
 )  # fmt: skip
 """A file's tests run in one process: a long file that began last would leave the other cores idle."""
 
