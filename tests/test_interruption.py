@@ -112,6 +112,7 @@ def test_killed_at_any_change_of_the_disk_and_done_again(tmp_path, stage, stride
     assert stage in STAGES
 
 
+@pytest.mark.slow  # the toy suite kills a run in training too, at any moment
 def test_a_run_killed_in_training_goes_on_at_once_and_ends_the_same(tmp_path, undisturbed_looped):
     first = started(tmp_path)
     wait_for(lambda: steps_done(tmp_path) >= 14)
