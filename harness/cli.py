@@ -33,6 +33,7 @@ COMMANDS = {
     "diff": "Show how two results' numbers differ, and what may explain it.",
     "report": "Write tables (Markdown, CSV, HTML) and the picture grid of a results folder.",
     "claims": "Show a paper's claims, and what its own tables and our records say of each.",
+    "study": "Ask people: make packets, serve them, score the answers.",
     "list": "List methods, datasets, protocols, presets, suites and grids.",
     "protocols": "Show a protocol's metrics and every constant of them.",
     "data": "Fetch, check and show datasets and their pairs.",

@@ -1,6 +1,7 @@
 """What several test files share: real weights and real footage, fetched once into the user's own home folder."""
 
 import os
+import shutil
 
 import pytest
 
@@ -46,6 +47,21 @@ def footage():
     dataset = datasets.get("footage")
     fetched_or_skipped(dataset.fetch)
     return dataset
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, where one is installed."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium is installed")
+    with playwright.sync_playwright() as driver:
+        # root, as in a container, has no sandbox
+        found = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from report_store import add, demo_store, keep_scores, pair_list, record, write_one, write_pairs
 
+from harness import page_file
 from harness.report import html
 from harness.report.table import PLUMBING
 
@@ -178,5 +179,5 @@ def test_pairs_of_which_no_image_is_kept_are_left_out_and_it_says_so(tmp_path, k
 
 @pytest.mark.parametrize("mark", ["</script>", "<!--", "\u2028"])
 def test_no_mark_that_html_or_javascript_reads_stands_in_the_data(mark):
-    written = str(html._json({"a": mark}))
+    written = str(page_file.as_json({"a": mark}))
     assert mark not in written and json.loads(written) == {"a": mark}

@@ -1,25 +1,11 @@
 """The HTML report in a browser, from a file, without a network: sorting, keys, filters, flipping, a phone's width."""
 
-import shutil
-
 import pandas as pd
 import pytest
 from report_store import add, keep_scores, pair_list, record, write_one
 from test_report_html import HOSTILE, scored_store
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 INSIDE = ("file:", "data:")
-playwright = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        # root, as in a container, has no sandbox
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,15 @@ security policy keeps out every script but the page's own.
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness import page_file
 from harness.challenge_file import frame_path
 from harness.images import read_image
 from harness.metrics.base import METRICS
@@ -89,7 +87,7 @@ def render(
     data = _data(frames, contents, chosen, shown)
     viewer = _Viewer(
         caption=_pairs_shown(len(pairs), len(pictured), len(chosen)),
-        data=_json(data),
+        data=page_file.as_json(data),
         figures=[(it, _uri(path.read_bytes(), "png")) for it, path in charts],
         provenance=[(it.label, _provenance(it.record)) for it in shown],
     )
@@ -98,25 +96,14 @@ def render(
 
 def page(tables: Sequence[Table], viewer: _Viewer | None = None) -> str:
     """A page of the tables, the first one's footer, and the viewer if there is one."""
-    import jinja2
-
     main = tables[0]
-    style, script = _source("page.css"), _source("page.js")
-    options = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    return (
-        jinja2.Environment(**options)
-        .from_string(_source("page.html"))
-        .render(
-            title=main.title,
-            plumbing=PLUMBING if main.plumbing else "",
-            tables=[_table(table, main) for table in tables],
-            viewer=viewer,
-            footer=main.footer,
-            style=_markup(style),
-            script=_markup(script),
-            script_hash=_hash(script),
-            style_hash=_hash(style),
-        )
+    return page_file.rendered(
+        _PAGE,
+        title=main.title,
+        plumbing=PLUMBING if main.plumbing else "",
+        tables=[_table(table, main) for table in tables],
+        viewer=viewer,
+        footer=main.footer,
     )
 
 
@@ -125,31 +112,6 @@ def _pairs_shown(there: int, pictured: int, shown: int) -> str:
     if shown == pictured:
         return (f"All {there:,} pairs." if not kept else f"{shown:,} of {there:,} pairs.") + kept
     return f"{shown:,} of {there:,} pairs, drawn with the seed of the grid; the tables are over all.{kept}"
-
-
-@cache
-def _source(name: str) -> str:
-    return (_PAGE / name).read_text(encoding="utf-8")
-
-
-def _markup(source: str) -> Markup:
-    """Text of the page's own that is to stand as it is."""
-    from markupsafe import Markup
-
-    return Markup(source)
-
-
-def _hash(source: str) -> str:
-    """The hash by which the content security policy knows a script or style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode("utf-8")).digest()).decode("ascii")
-
-
-def _json(data: object) -> Markup:
-    """JSON that cannot end the script element it stands in."""
-    written = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for mark in "<>&\u2028\u2029":
-        written = written.replace(mark, f"\\u{ord(mark):04x}")
-    return _markup(written)
 
 
 def _table(table: Table, main: Table) -> dict[str, object]:

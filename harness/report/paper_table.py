@@ -112,7 +112,7 @@ def lay_out(
     """
     wish = _Wish(paper, name, selection, claimed, intervals)
     if not any(paper.metrics[metric].keys for metric in wish.published.metrics):
-        raise UserError(f"table {name} is made of people's answers, and no record holds any")
+        raise UserError(f"table {name} is made of people's answers: `bench study score` writes it")
     there = [entry for entry in entries if entry.record.partition == TEST]
     if selection.dataset is not None:
         datasets = (selection.dataset,)
