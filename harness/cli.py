@@ -31,7 +31,7 @@ COMMANDS = {
     "doctor": "Show what this machine has, and what each missing piece would enable.",
     "regress": "Hold today's code against a baseline; exit code 1 on a regression.",
     "diff": "Show how two results' numbers differ, and what may explain it.",
-    "report": "Write tables (Markdown, CSV, HTML) and the picture grid of a results folder.",
+    "report": "Write tables (Markdown, CSV, HTML, LaTeX) and pictures of a results folder.",
     "claims": "Show a paper's claims, and what its own tables and our records say of each.",
     "study": "Ask people: make packets, serve them, score the answers.",
     "list": "List methods, datasets, protocols, presets, suites and grids.",

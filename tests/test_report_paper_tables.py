@@ -134,6 +134,8 @@ def test_another_dataset_takes_the_place_of_the_papers(tmp_path):
     )
     with pytest.raises(UserError, match="on penn, bbc. The store has results on footage; --dataset"):
         filled(store, "1")
+    with pytest.raises(UserError, match="penn, bbc, market under protocol mrnet-2020"):
+        filled(store, "1", selection=Selection("footage"), claimed=True)
 
 
 def test_named_methods_take_the_place_of_the_papers_rows(store, tmp_path):

@@ -1,10 +1,18 @@
 """The server: a page for who has its code, answers kept whole and never over others, and nothing else."""
 
 import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 
 import pytest
 from small_study import answers_of, packet_of
+from typer.testing import CliRunner
 
+from harness.cli import app
 from harness.errors import UserError
 from harness.study import serve
 from harness.study.answers import MOST_BYTES, read
@@ -72,3 +80,40 @@ def test_bad_oversized_and_foreign_submissions_are_refused(made, client, tmp_pat
 def test_what_is_no_packet_is_refused(tmp_path):
     with pytest.raises(UserError, match="is no packet"):
         serve.app(tmp_path, tmp_path / "answers")
+
+
+@pytest.fixture
+def served(made, tmp_path):
+    """`bench study serve` as its own process; (process, its first address)."""
+    command = [sys.executable, "-m", "harness.cli", "study", "serve", str(made[0]), "--answers", str(tmp_path / "in")]
+    process = subprocess.Popen([*command, "--port", str(free_port())], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    yield process, process.stdout.readline().decode().strip()
+    process.kill()
+    process.communicate()
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_the_command_serves_until_it_is_interrupted(made, served, tmp_path):
+    process, address = served
+    participant = made[1].participants[0]
+    assert address.endswith(participant.code)
+    request = urllib.request.Request(address, data=json.dumps(answers_of(participant)).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        assert reply.status == 201
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(address.rpartition("/")[0] + "/key.json", timeout=30)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    assert len(list((tmp_path / "in").iterdir())) == 1 and b"Traceback" not in process.stderr.read()
+
+
+def test_a_port_that_is_taken_is_said(made, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        words = ["study", "serve", str(made[0]), "--port", str(taken.getsockname()[1])]
+        result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2 and "choose with --host and --port" in result.output

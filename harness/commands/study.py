@@ -47,7 +47,7 @@ def make(
 
       bench study make --participants 15 --images 50 --out packet
 
-      bench study make --records results/footage-reference --methods mrnet,patn,pg2 --out packet
+      bench study make --records results/footage-reference --methods mrnet,patn,pg2 --images 20 --out packet
     """
     from harness import datasets
     from harness.report import stored
@@ -87,14 +87,9 @@ def serve(
 
       bench study serve packet --host 0.0.0.0 --port 8080 --answers answers
     """
-    from harness.study.serve import app as application
-    from harness.study.serve import read_manifest
     from harness.study.serve import serve as run
 
     folder = answers or packet.with_name(packet.name + "-answers")
-    application(packet, folder)
-    for code in read_manifest(packet):
-        typer.echo(f"http://{host}:{port}/{code}")
     typer.echo(f"answers go to {folder}; Ctrl-C ends", err=True)
     run(packet, folder, host, port)
 

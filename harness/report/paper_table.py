@@ -12,7 +12,7 @@ from harness.published import Paper, PublishedSetting, PublishedTable
 from harness.records import Record
 from harness.report.build import FLOORS, finished, main_table, row_records
 from harness.report.certainty import contests, marked
-from harness.report.claimed import PAPER, paper_of, with_claimed
+from harness.report.claimed import PAPER, nothing_published, paper_of, with_claimed
 from harness.report.footer import lines as footer_lines
 from harness.report.pair_scores import ScoreFrames
 from harness.report.pair_scores import read as read_scores
@@ -107,8 +107,8 @@ def lay_out(
     selection: narrows the records; its dataset takes the place of the paper's datasets, its methods that of the paper's
     rows and of the floors under them. claimed: with the published numbers beside ours. intervals: with those of every
     column.
-    Raises UserError where the store has nothing for the table, and where records of several protocols, pair lists,
-    presets or budgets would meet in a column, naming them.
+    Raises UserError where the store has nothing for the table, where nothing of it may stand beside published numbers,
+    and where records of several protocols, pair lists, presets or budgets would meet in a column, naming them.
     """
     wish = _Wish(paper, name, selection, claimed, intervals)
     if not any(paper.metrics[metric].keys for metric in wish.published.metrics):
@@ -123,6 +123,8 @@ def lay_out(
     blocks = tuple(block for dataset in datasets if (block := _block(store, there, wish, dataset)))
     if not blocks:
         raise _nothing(wish, datasets, there)
+    if claimed and not any(paper_of(block.comparison) == paper for block in blocks):
+        raise nothing_published()
     if len({(block.comparison.name.preset, block.comparison.name.protocol) for block in blocks}) > 1:
         raise _clash(wish, [block.comparison for block in blocks])
     return PaperTable(_joined(wish, blocks), blocks)

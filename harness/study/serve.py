@@ -7,6 +7,7 @@ whole, under names of their own, and never over another.
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 INSTALL = "the server needs two packages more: `pip install 'mrnet-bench[serve]'`"
+EVERYWHERE = "0.0.0.0"
 MOST_FILES = 20
 """Submissions one participant may make: a page sends once, and perhaps again."""
 
@@ -101,10 +103,19 @@ def keep(answers: Path, code: str, content: bytes) -> bool:
 
 
 def serve(packet: Path, answers: Path, host: str, port: int) -> None:
-    """Serve until interrupted. UserError as `app`."""
+    """Serve until interrupted; prints each page's address. UserError as `app`, and for an address that is not free."""
     application = app(packet, answers)
     try:
         import uvicorn
     except ImportError as error:
         raise UserError(INSTALL) from error
-    uvicorn.run(application, host=host, port=port, log_level="warning", server_header=False)
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise UserError(f"cannot listen at {host}:{port}: {error.strerror}; choose with --host and --port") from error
+    reached = socket.gethostname() if host == EVERYWHERE else host
+    for code in read_manifest(packet):
+        print(f"http://{reached}:{port}/{code}", flush=True)
+    config = uvicorn.Config(application, log_level="warning", server_header=False)
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])
