@@ -76,6 +76,7 @@ def test_without_a_mask_file_the_joints_give_the_mask(trained):
     assert done.exit_code == 0 and "mask: drawn around the joints" in done.output
 
 
+@pytest.mark.slow  # a small method goes the same path above
 def test_the_network_itself_draws_ones_own_picture(trained, weights):
     """MR-Net through the whole path, at the smoke preset, from a training on the synthetic set."""
     words = ["--methods", "mrnet", "--dataset", "synthetic", "--preset", "smoke", "--limit", "1"]

@@ -111,6 +111,7 @@ def test_score_gives_a_cells_images_the_numbers_of_its_record(killed, tmp_path):
         assert found["versions"] == expected["versions"] and found["protocol_hash"] == expected["protocol_hash"]
 
 
+@pytest.mark.slow  # workers and single images have quicker tests of their own, of small methods
 def test_processes_and_threads_change_no_image_and_no_number(undisturbed, tmp_path):
     """Of one trained model; a training itself is bound to the number of threads it was made with (README)."""
     results = tmp_path / "results"
