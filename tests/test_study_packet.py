@@ -20,9 +20,9 @@ from harness.report import stored
 from harness.report.select import Selection
 from harness.study.design import REAL, Kind, Task
 from harness.study.key import KEY, LEFT, read_key
-from harness.study.packet import MOST_PAGE_MB, key_folder
+from harness.study.packet import MOST_PAGE_MB, Plan, key_folder, make
 from harness.study.source import Source
-from harness.study.texts import SHIPPED
+from harness.study.texts import SHIPPED, load_texts
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +171,22 @@ def test_what_cannot_be_made_is_said_and_nothing_is_written(tmp_path):
     (tmp_path / "packet").mkdir()
     result = command(tmp_path)
     assert result.exit_code == 2 and "a packet is made once" in result.output
+
+
+def test_an_interrupted_packet_leaves_nothing_behind(tmp_path, monkeypatch):
+    store, entries = stored(study_store(tmp_path / "results"))
+    sheets = []
+
+    def interrupted(participant):
+        sheets.append(participant)
+        if len(sheets) == 2:
+            raise KeyboardInterrupt
+        return ""
+
+    monkeypatch.setattr("harness.study.packet._sheet", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(Source(store, entries, Selection()), Plan(3, 4), load_texts(None), tmp_path / "packet")
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
 def test_a_page_too_large_for_a_phone_is_refused(tmp_path, monkeypatch):

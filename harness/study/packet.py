@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,18 +113,28 @@ def make(source: Source, plan: Plan, texts: Texts, out: Path) -> Key:
 
 
 def _write(out: Path, key: Key, pages: Mapping[str, str]) -> None:
+    """The key, then the packet whole; without the packet no key stays."""
     key_sha256 = key.write(key_folder(out))
+    try:
+        with files.new_folder(out) as folder:
+            _fill(folder, key, key_sha256, pages)
+    except BaseException:
+        shutil.rmtree(key_folder(out))
+        raise
+
+
+def _fill(folder: Path, key: Key, key_sha256: str, pages: Mapping[str, str]) -> None:
     for participant in key.participants:
-        files.write_text(out / PAGES / f"{participant.code}.html", pages[participant.code])
-        files.write_text(out / SHEETS / f"{participant.code}.csv", _sheet(participant))
+        files.write_text(folder / PAGES / f"{participant.code}.html", pages[participant.code])
+        files.write_text(folder / SHEETS / f"{participant.code}.csv", _sheet(participant))
     manifest = {
         "study": key.study,
         "participants": {it.code: it.page_sha256 for it in key.participants},
         "questions": len(key.participants[0].questions),
         "key_sha256": key_sha256,
     }
-    files.write_text(out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    files.write_text(out / "README.md", (_HERE / "packet.md").read_text(encoding="utf-8"))
+    files.write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    files.write_text(folder / "README.md", (_HERE / "packet.md").read_text(encoding="utf-8"))
 
 
 def _tokens(seed: int | None) -> Callable[[], str]:
