@@ -18,7 +18,7 @@ LEAST_CLUSTERS = 3
 
 LEAST_SHARE = 0.75
 """A variance over few clusters may come out far too small. With this floor simulated studies of equal methods find a
-difference in 4 to 5 of 100, whether or not people and images differ; without it in 8, with all of it in 2."""
+difference in 4 to 5 of 100, whether or not people and images differ; with a quarter in 6 to 8, with all of it in 2."""
 
 
 class Share(NamedTuple):
