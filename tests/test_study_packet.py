@@ -15,7 +15,6 @@ from small_study import METHODS, packet_of, study_store
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.images import read_image
 from harness.report import stored
 from harness.report.select import Selection
 from harness.study.design import REAL, Kind, Task
@@ -203,11 +202,3 @@ def test_the_same_seeds_give_the_same_bytes(made, tmp_path):
     for path in packet.rglob("*"):
         if path.is_file():
             assert (again / path.relative_to(packet)).read_bytes() == path.read_bytes()
-
-
-def test_stored_images_are_read_as_they_are(made):
-    packet, key = made
-    store, entries = stored(packet.parent / "results")
-    source = Source(store, entries, Selection())
-    path = store.root / "cells" / "footage" / "pg2-0" / "images" / f"{key.pairs[0]}.png"
-    assert np.array_equal(source.image("pg2", key.pairs[0]), read_image(path))

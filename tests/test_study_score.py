@@ -18,7 +18,7 @@ from harness.study.answers import problem, read, success
 from harness.study.design import REAL, Kind, Task
 from harness.study.key import KEY, LEFT, RIGHT, YES
 from harness.study.packet import key_folder
-from harness.study.score import alpha, shares, tables
+from harness.study.score import alpha, evaluate, shares, tables
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_nothing_that_counts_is_an_error(made, tmp_path):
 
 
 def test_the_table_has_the_methods_and_real_data_with_intervals(made, folder):
-    main = tables(made[1], read(made[1], folder))[0]
+    main = tables(evaluate(made[1], read(made[1], folder)))[0]
     assert [column.label for column in main.columns] == ["S (sharpness)", "Au (authenticity)", "Ac (accuracy)"]
     by_method = {row.method: row for row in main.rows}
     assert set(by_method) == {*METHODS, REAL}
@@ -174,7 +174,7 @@ def test_shares_are_of_items_alone(made, folder):
 
 
 def test_differences_agreement_and_correlations(made, folder):
-    _, differences, agreement, correlations = tables(made[1], read(made[1], folder))
+    _, differences, agreement, correlations = tables(evaluate(made[1], read(made[1], folder)))
     rows = {row.method: row.values for row in differences.rows}
     assert rows["mrnet"][0] is None and rows["patn"][0].mean < -0.5 and rows["patn"][1].mean < 0.05
     by_task = {row.method: row.values for row in agreement.rows}
@@ -196,9 +196,9 @@ def test_alpha_is_none_where_all_answers_are_alike(made, folder):
 
 def test_published_numbers_stand_beside_ours_on_the_same_dataset(made, folder):
     reading = read(made[1], folder)
-    assert len(tables(made[1], reading, load_paper("mrnet-2020"))[0].columns) == 3, "the paper has no footage"
+    assert len(tables(evaluate(made[1], reading), load_paper("mrnet-2020"))[0].columns) == 3, "the paper has no footage"
     penn = made[1].model_copy(update={"dataset": "penn"})
-    main = tables(penn, reading, load_paper("mrnet-2020"))[0]
+    main = tables(evaluate(penn, reading), load_paper("mrnet-2020"))[0]
     labels = [column.heading for column in main.columns]
     assert labels[1] == "paper: S" and labels[5] == "paper: Ac"
     values = {row.method: row.values for row in main.rows}

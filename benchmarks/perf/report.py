@@ -122,6 +122,7 @@ def generate(root: Path, methods: int, seeds: int, pairs: PairList) -> None:
 
 
 def main() -> None:
+    """Generate the folder, time the command, print a line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=5)

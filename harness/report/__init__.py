@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from harness.report.table import Table
     from harness.store import Store
 
-FORMATS = ("markdown", "csv", "html", "latex")
+ENDINGS = {"markdown": ".md", "csv": ".csv", "html": ".html", "latex": ".tex"}
+"""Endings of a report's files by format."""
+
+FORMATS = tuple(ENDINGS)
 DEFAULT_ROWS = 8
 DEFAULT_SEED = 0
 REPORT_FOLDER = "report"
@@ -44,9 +47,7 @@ class Layout:
     intervals: bool = False
 
     def __post_init__(self) -> None:
-        for name in self.formats:
-            if name not in FORMATS:
-                raise unknown("format", name, FORMATS)
+        check_formats(self.formats)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,26 @@ class Report:
     table: Table
     files: Mapping[str, Path]
     skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_formats(names: Iterable[str]) -> None:
+    """UserError for a name that is not of `FORMATS`."""
+    for name in names:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+
+
+def write_documents(
+    out: Path, stem: str, formats: Sequence[str], documents: Mapping[str, Callable[[], str]]
+) -> dict[str, Path]:
+    """Write `<stem>.<ending>` in the formats asked for; the files by format. documents: what makes each one's text."""
+    from mrnet import files
+
+    written = {}
+    for name in (name for name in FORMATS if name in formats):
+        written[name] = out / f"{stem}{ENDINGS[name]}"
+        files.write_text(written[name], documents[name]())
+    return written
 
 
 def write_all(
@@ -125,7 +146,6 @@ def _write_one(
 ) -> Report:
     from harness.report import contents, csv_file, figure_set, footer, html, latex, markdown
     from harness.report.pair_scores import ScoreFrames
-    from mrnet import files
 
     pairs = _pair_list(store, comparison)
     frames = ScoreFrames(store)
@@ -141,16 +161,12 @@ def _write_one(
         found = found.with_intervals()
     tables = found.tables
     documents = {
-        "markdown": (".md", lambda: markdown.document(tables, list(pictures.values()))),
-        "csv": (".csv", lambda: csv_file.render(found)),
-        "html": (".html", lambda: html.render(frames, found, pairs, charts, layout.seed)),
-        "latex": (".tex", lambda: latex.document(tables, comparison.stem, [footer.brief(comparison)])),
+        "markdown": lambda: markdown.document(tables, list(pictures.values())),
+        "csv": lambda: csv_file.render(found),
+        "html": lambda: html.render(frames, found, pairs, charts, layout.seed),
+        "latex": lambda: latex.document(tables, comparison.stem, [footer.brief(comparison)]),
     }
-    written = {}
-    for name in (name for name in FORMATS if name in layout.formats):
-        ending, text = documents[name]
-        written[name] = out / f"{comparison.stem}{ending}"
-        files.write_text(written[name], text())
+    written = write_documents(out, comparison.stem, layout.formats, documents)
     drawn = {name: out / picture.path for name, picture in pictures.items()}
     skipped: dict[str, str] = {}
     if figures:

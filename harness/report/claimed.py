@@ -12,7 +12,7 @@ from harness.records import Record
 from harness.report.select import Comparison
 from harness.report.table import Column, Table, Value
 
-PAPER = "paper:"
+PUBLISHED = "paper:"
 """Group of the columns of published numbers."""
 
 
@@ -51,16 +51,16 @@ def with_claimed(table: Table, dataset: str, paper: Paper, rows: Sequence[str | 
         if not any(cells):
             continue
         decimals = max(_decimals(cell) for cell in cells if cell)
-        columns.append(Column(f"{column.key}_claimed", str(metric), None, decimals, PAPER, ranked=False))
+        columns.append(Column(f"{column.key}_claimed", str(metric), None, decimals, PUBLISHED, ranked=False))
         for row, cell, kept in zip(rows, cells, values, strict=True):
             kept.append(Value(cell.value) if cell else None)
             for warning in cell.warnings if cell else ():
                 warnings.setdefault(f"{metric}: {warning.words}", {})[paper.rows[row].label] = None
     claimed = len({row for row in rows if row})
     legend = (
-        f"{PAPER} as printed in {paper.source}; pairs not verifiable, never ranked.",
+        f"{PUBLISHED} as printed in {paper.source}; pairs not verifiable, never ranked.",
         *(
-            f"{PAPER} {words}" + (f" ({', '.join(labels)})." if len(labels) < claimed else ".")
+            f"{PUBLISHED} {words}" + (f" ({', '.join(labels)})." if len(labels) < claimed else ".")
             for words, labels in warnings.items()
         ),
     )

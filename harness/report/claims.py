@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.claims import Claim, Claims, Finding, Outcome, Point, Verdict, points, published, verdict
-from harness.errors import UserError
 from harness.metrics.base import METRICS
 from harness.report.pair_scores import RowScores, ScoreFrames, aligned, read
-from harness.report.select import Comparison, Selection, comparisons
+from harness.report.select import Comparison, Selection, only
 from harness.stats import ALPHA, MIN_GROUPS, holm, paired_difference
 
 if TYPE_CHECKING:
@@ -63,15 +62,9 @@ def judge(
 
 
 def _ground(store: Store, entries: Sequence[Entry], selection: Selection) -> _Ground:
-    found = comparisons(entries, selection)
-    if len(found) > 1:
-        listed = "\n".join(f"  {comparison.name}, {comparison.samples or 0:,} training samples" for comparison in found)
-        raise UserError(
-            f"{len(found)} comparisons of {selection.dataset} are in the store, claims are tested on one:\n{listed}\n"
-            "Choose with --protocol, --split, --preset or --pairs, or keep other budgets in a store of their own"
-        )
-    scores = read(ScoreFrames(store), found[0])
-    return _Ground(found[0], scores.methods, scores.unread)
+    comparison = only(entries, selection, "claims are tested on")
+    scores = read(ScoreFrames(store), comparison)
+    return _Ground(comparison, scores.methods, scores.unread)
 
 
 def _measured(claim: Claim, paper: Paper, grounds: Mapping[str, _Ground], datasets: Sequence[str]) -> Finding:

@@ -58,7 +58,7 @@ class _Shown:
 
 
 @dataclass(frozen=True)
-class _Viewer:
+class Viewer:
     """What a page has beside tables. caption: which pairs; data: JSON; figures: with URIs; provenance: by row."""
 
     caption: str
@@ -85,7 +85,7 @@ def render(
     pictured = [pair for pair in pairs.pairs if pair.id in drawn]
     chosen = _chosen_pairs(pictured, shown, comparison.name.size_px, seed)
     data = _data(frames, contents, chosen, shown)
-    viewer = _Viewer(
+    viewer = Viewer(
         caption=_pairs_shown(len(pairs), len(pictured), len(chosen)),
         data=page_file.as_json(data),
         figures=[(it, _uri(path.read_bytes(), "png")) for it, path in charts],
@@ -94,7 +94,7 @@ def render(
     return page(contents.tables, viewer)
 
 
-def page(tables: Sequence[Table], viewer: _Viewer | None = None) -> str:
+def page(tables: Sequence[Table], viewer: Viewer | None = None) -> str:
     """A page of the tables, the first one's footer, and the viewer if there is one."""
     main = tables[0]
     return page_file.rendered(

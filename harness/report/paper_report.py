@@ -8,14 +8,15 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.published import load_paper
-from harness.report import FORMATS, Layout, Report, csv_file, html, latex, markdown, out_folder, stored
+from harness.report import Layout, Report, csv_file, html, latex, markdown, out_folder, stored, write_documents
 from harness.report.contents import Contents
 from harness.report.footer import brief
+from harness.report.pair_scores import ScoreFrames
 from harness.report.paper_table import PaperTable, asked, lay_out
 from harness.report.select import Selection
-from mrnet import files
 
 PAPER = "mrnet-2020"
+"""Whose tables are filled."""
 
 
 def write_tables(
@@ -29,11 +30,12 @@ def write_tables(
     paper = load_paper(PAPER)
     wanted = asked(paper, tables)
     store, entries = stored(store_root)
+    frames = ScoreFrames(store)
     reports: list[Report] = []
     skipped: dict[str, UserError] = {}
     for name in wanted:
         try:
-            filled = lay_out(store, entries, paper, name, selection, layout.claimed, layout.intervals)
+            filled = lay_out(frames, entries, paper, name, selection, layout.claimed, layout.intervals)
         except UserError as error:
             skipped[f"table {name}"] = error
         else:
@@ -49,17 +51,12 @@ def _write(out: Path, name: str, filled: PaperTable, layout: Layout) -> Report:
     stem = f"table-{name}-{datasets}-{ground.preset}-{ground.protocol}"
     table = filled.table
     documents = {
-        "markdown": (".md", lambda: markdown.document([table])),
-        "csv": (".csv", lambda: csv_file.joined([csv_file.render(contents) for contents in _contents(filled)])),
-        "html": (".html", lambda: html.page([table])),
-        "latex": (".tex", lambda: latex.document([table], stem, [brief(it.comparison) for it in filled.blocks])),
+        "markdown": lambda: markdown.document([table]),
+        "csv": lambda: csv_file.joined([csv_file.render(contents) for contents in _contents(filled)]),
+        "html": lambda: html.page([table]),
+        "latex": lambda: latex.document([table], stem, [brief(it.comparison) for it in filled.blocks]),
     }
-    written = {}
-    for kind in (kind for kind in FORMATS if kind in layout.formats):
-        ending, text = documents[kind]
-        written[kind] = out / f"{stem}{ending}"
-        files.write_text(written[kind], text())
-    return Report(table, written)
+    return Report(table, write_documents(out, stem, layout.formats, documents))
 
 
 def _contents(filled: PaperTable) -> list[Contents]:

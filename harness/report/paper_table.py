@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from harness.errors import UserError, unknown
 from harness.pairs import TEST
@@ -12,15 +11,12 @@ from harness.published import Paper, PublishedSetting, PublishedTable
 from harness.records import Record
 from harness.report.build import FLOORS, finished, main_table, row_records
 from harness.report.certainty import contests, marked
-from harness.report.claimed import PAPER, nothing_published, paper_of, with_claimed
+from harness.report.claimed import PUBLISHED, nothing_published, paper_of, with_claimed
 from harness.report.footer import lines as footer_lines
 from harness.report.pair_scores import ScoreFrames
 from harness.report.pair_scores import read as read_scores
 from harness.report.select import SHORT_HASH, Comparison, Entry, Selection, comparisons
 from harness.report.table import Column, Row, RowGroup, Table, Value
-
-if TYPE_CHECKING:
-    from harness.store import Store
 
 ABLATION = "ablation"
 """The paper's ablation on whatever dataset it was run on."""
@@ -94,7 +90,7 @@ def asked(paper: Paper, words: Sequence[str]) -> tuple[str, ...]:
 
 
 def lay_out(
-    store: Store,
+    frames: ScoreFrames,
     entries: Sequence[Entry],
     paper: Paper,
     name: str,
@@ -120,7 +116,7 @@ def lay_out(
         datasets = tuple(sorted({entry.record.dataset for entry in there}))
     else:
         datasets = tuple(wish.published.values)
-    blocks = tuple(block for dataset in datasets if (block := _block(store, there, wish, dataset)))
+    blocks = tuple(block for dataset in datasets if (block := _block(frames, there, wish, dataset)))
     if not blocks:
         raise _nothing(wish, datasets, there)
     if claimed and not any(paper_of(block.comparison) == paper for block in blocks):
@@ -130,7 +126,7 @@ def lay_out(
     return PaperTable(_joined(wish, blocks), blocks)
 
 
-def _block(store: Store, entries: Sequence[Entry], wish: _Wish, dataset: str) -> Block | None:
+def _block(frames: ScoreFrames, entries: Sequence[Entry], wish: _Wish, dataset: str) -> Block | None:
     """The block of a dataset; None where no row has a result on it."""
     here = [entry for entry in entries if entry.record.dataset in (dataset, f"prepared-{dataset}")]
     if wish.published.settings:
@@ -148,7 +144,7 @@ def _block(store: Store, entries: Sequence[Entry], wish: _Wish, dataset: str) ->
     records = [records[0] for records in row_records(comparison)]
     rows = tuple(wish.row_of(record, dataset) for record in records)
     table = finished(_in_columns(main_table(comparison), wish, dataset))
-    table = marked(table, contests(read_scores(ScoreFrames(store), comparison)))
+    table = marked(table, contests(read_scores(frames, comparison)))
     if wish.claimed and paper_of(comparison) == wish.paper:
         table = with_claimed(table, comparison.first.dataset, wish.paper, rows)
     table = _with_settings(table, wish.published.settings, records)
@@ -230,7 +226,7 @@ def _grouped(block: Block, several: bool) -> tuple[Column, ...]:
     """The block's columns, under its label where there are several blocks."""
     group = block.label if several else ""
     return tuple(
-        replace(column, group=group, label=f"{column.label} (paper)" if column.group == PAPER else column.label)
+        replace(column, group=group, label=f"{column.label} (paper)" if column.group == PUBLISHED else column.label)
         for column in block.table.columns
     )
 

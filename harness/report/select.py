@@ -137,6 +137,22 @@ def comparisons(entries: Iterable[Entry], selection: Selection = Selection()) ->
     return found
 
 
+def only(entries: Iterable[Entry], selection: Selection, of: str) -> Comparison:
+    """The one comparison that the selection leaves. of: what is of one alone, for the error.
+
+    UserError as `comparisons`, and for several, naming them.
+    """
+    found = comparisons(entries, selection)
+    if len(found) > 1:
+        datasets = ", ".join(sorted({it.name.dataset for it in found}))
+        listed = "\n".join(f"  {it.name}, {it.samples or 0:,} training samples" for it in found)
+        raise UserError(
+            f"{len(found)} comparisons of {datasets} are in the store, {of} one:\n{listed}\nChoose with --dataset, "
+            "--protocol, --split, --preset or --pairs, or keep other budgets in a store of their own"
+        )
+    return found[0]
+
+
 def with_methods(entries: Sequence[Entry], methods: Sequence[str]) -> list[Entry]:
     """The entries of these methods; all where none are named. UserError for one that is not in the store."""
     there = {entry.record.method for entry in entries}

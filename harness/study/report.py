@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import config
-from harness.errors import UserError, unknown
-from harness.published import Paper, load_paper
-from harness.report import FORMATS, html, latex, markdown
+from harness.errors import UserError
+from harness.published import Paper, PublishedTable, load_paper
+from harness.report import check_formats, html, latex, markdown, write_documents
 from harness.report.table import Table
 from harness.study import answers
 from harness.study.key import KEY, Key, read_key
 from harness.study.packet import MANIFEST, key_folder
-from harness.study.score import as_csv, tables
-from mrnet import files
+from harness.study.score import as_csv, evaluate, tables
 
 STEM = "user-study"
 
@@ -27,24 +26,18 @@ def write(
 
     UserError for a key that is not the packet's, an unknown format, and as `answers.read`.
     """
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown("format", name, FORMATS)
+    check_formats(formats)
     key = _key_of(packet, key_path or key_folder(packet) / KEY)
     reading = answers.read(key, folder, most_failed_checks)
-    found = tables(key, reading, _paper_of(key))
+    evaluation = evaluate(key, reading)
+    found = tables(evaluation, _paper_of(key))
     documents = {
-        "markdown": (".md", lambda: markdown.document(found)),
-        "csv": (".csv", lambda: as_csv(key, reading)),
-        "html": (".html", lambda: html.page(found)),
-        "latex": (".tex", lambda: latex.document(found, STEM, found[0].footer[:3])),
+        "markdown": lambda: markdown.document(found),
+        "csv": lambda: as_csv(evaluation),
+        "html": lambda: html.page(found),
+        "latex": lambda: latex.document(found, STEM, found[0].footer[:3]),
     }
-    paths = []
-    for name in (name for name in FORMATS if name in formats):
-        ending, text = documents[name]
-        paths.append(out / f"{STEM}{ending}")
-        files.write_text(paths[-1], text())
-    return found[0], paths
+    return found[0], list(write_documents(out, STEM, formats, documents).values())
 
 
 def _key_of(packet: Path, path: Path) -> Key:
@@ -68,5 +61,5 @@ def _paper_of(key: Key) -> Paper | None:
     return next((it for it in papers if any(_asks_people(it, table, dataset) for table in it.tables)), None)
 
 
-def _asks_people(paper: Paper, table, dataset: str) -> bool:
+def _asks_people(paper: Paper, table: PublishedTable, dataset: str) -> bool:
     return dataset in table.values and not any(paper.metrics[metric].keys for metric in table.metrics)

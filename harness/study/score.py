@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.metrics.base import METRICS
 from harness.published import Paper
+from harness.report.claimed import PUBLISHED
 from harness.report.table import TIED, Column, Row, RowGroup, Table, Value
 from harness.stats import ALPHA, holm
 from harness.study.design import REAL, WITH_REAL, Kind, Task
@@ -27,18 +28,41 @@ LEAST_ITEMS = 10
 """Fewer answered images than this give no correlation."""
 
 _LABELS = {Task.SHARPNESS: "S (sharpness)", Task.AUTHENTICITY: "Au (authenticity)", Task.ACCURACY: "Ac (accuracy)"}
-_PAPER = "paper:"
 _DECIMALS = 2
 _P_DECIMALS = 4
 
 
-def tables(key: Key, reading: Reading, paper: Paper | None = None) -> tuple[Table, ...]:
-    """Table V first, then differences to the best, agreement and time, and correlations with metrics."""
+Against = dict[str, tuple[Gap, float | None]]
+"""By method: its difference to the best of a task, and the Holm-corrected p-value of none."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a study's answers say, computed once for every format.
+
+    items: the answers that count for methods. against: by task, of those with two methods or more.
+    """
+
+    key: Key
+    reading: Reading
+    items: pandas.DataFrame
+    shares: Mapping[tuple[Task, str], Share]
+    against: Mapping[Task, Against]
+
+
+def evaluate(key: Key, reading: Reading) -> Evaluation:
+    """The shares of all methods and tasks, and the differences to each task's best."""
     items = reading.frame[reading.frame["kind"] == Kind.ITEM.name]
-    main = _main(key, items, _footer(key, reading))
+    found = {task: gaps(key.titles, items, task) for task in Task}
+    return Evaluation(key, reading, items, shares(items), {task: it[1] for task, it in found.items() if it})
+
+
+def tables(found: Evaluation, paper: Paper | None = None) -> tuple[Table, ...]:
+    """Table V first, then differences to the best, agreement and time, and correlations with metrics."""
+    main = _main(found)
     if paper is not None:
-        main = _with_published(main, key, paper)
-    others = (_differences(key, items), _agreement(reading.frame), _correlations(key, items))
+        main = _with_published(main, found.key, paper)
+    others = (_differences(found), _agreement(found.reading.frame), _correlations(found.key, found.items))
     return (main, *(table for table in others if table is not None))
 
 
@@ -51,9 +75,7 @@ def shares(items: pandas.DataFrame) -> dict[tuple[Task, str], Share]:
     }
 
 
-def gaps(
-    titles: Iterable[str], items: pandas.DataFrame, task: Task
-) -> tuple[str, dict[str, tuple[Gap, float | None]]] | None:
+def gaps(titles: Iterable[str], items: pandas.DataFrame, task: Task) -> tuple[str, Against] | None:
     """The best method of a task, and every other's difference to it with its Holm-corrected p; None for one method."""
     asked = items[(items["task"] == task.name) & (items["method"] != REAL)]
     means = asked.groupby("method")["success"].mean()
@@ -73,27 +95,31 @@ def gaps(
     return best, {method: (it, p) for (method, it), p in zip(found.items(), corrected, strict=True)}
 
 
-def _main(key: Key, items: pandas.DataFrame, footer: tuple[str, ...]) -> Table:
+def _main(found: Evaluation) -> Table:
     from harness.report.build import finished
 
-    found = shares(items)
+    key = found.key
     tied = {
         (task, method)
-        for task in Task
-        if (against := gaps(key.titles, items, task))
-        for method, (_, p) in against[1].items()
+        for task, against in found.against.items()
+        for method, (_, p) in against.items()
         if p is not None and p >= ALPHA
     }
     columns = tuple(
         Column(f"study_{task.name.lower()}", _LABELS[task], True, _DECIMALS, headline=True) for task in Task
     )
     rows = [
-        _row(key.titles[method], method, RowGroup.RANKED, tuple(_value(found.get((task, method))) for task in Task))
+        _row(
+            key.titles[method],
+            method,
+            RowGroup.RANKED,
+            tuple(_value(found.shares.get((task, method))) for task in Task),
+        )
         for method in key.titles
     ]
-    real = tuple(_value(found.get((task, REAL))) if task in WITH_REAL else None for task in Task)
+    real = tuple(_value(found.shares.get((task, REAL))) if task in WITH_REAL else None for task in Task)
     rows.append(_row(REAL_TITLE, REAL, RowGroup.PRIVILEGED, real))
-    table = finished(Table(f"User study · {key.comparison}", columns, tuple(rows), footer=footer))
+    table = finished(Table(f"User study · {key.comparison}", columns, tuple(rows), footer=_footer(found)))
     marked = tuple(
         replace(row, values=tuple(
             replace(value, tied=(task, row.method) in tied) if value else None
@@ -115,8 +141,8 @@ def _legend() -> tuple[str, ...]:
     )
 
 
-def _footer(key: Key, reading: Reading) -> tuple[str, ...]:
-    frame = reading.frame
+def _footer(found: Evaluation) -> tuple[str, ...]:
+    key, reading, frame = found.key, found.reading, found.reading.frame
     people = frame["participant"].nunique()
     refused = "; ".join(f"{name}: {reason}" for name, reason in reading.refused.items())
     remarks = "; ".join(f"{name}: {words}" for name, words in reading.remarks.items())
@@ -149,7 +175,7 @@ def _with_published(table: Table, key: Key, paper: Paper) -> Table:
         columns.append(table.columns[place])
         if any(cells):
             columns.append(
-                Column(f"study_{task.name.lower()}_claimed", task.value, None, _DECIMALS, _PAPER, ranked=False)
+                Column(f"study_{task.name.lower()}_claimed", task.value, None, _DECIMALS, PUBLISHED, ranked=False)
             )
         for row, cell, kept in zip(table.rows, cells, values, strict=True):
             kept.append(row.values[place])
@@ -157,18 +183,18 @@ def _with_published(table: Table, key: Key, paper: Paper) -> Table:
                 kept.append(Value(cell.value) if cell else None)
     if len(columns) == len(table.columns):
         return table
-    note = f"{_PAPER} as printed in {paper.source}: other images, other people, never ranked."
+    note = f"{PUBLISHED} as printed in {paper.source}: other images, other people, never ranked."
     rows = tuple(replace(row, values=tuple(kept)) for row, kept in zip(table.rows, values, strict=True))
     return replace(table, columns=tuple(columns), rows=rows, legend=(*table.legend, note))
 
 
-def _differences(key: Key, items: pandas.DataFrame) -> Table | None:
+def _differences(found: Evaluation) -> Table | None:
     """Every method's difference to the best of each task."""
-    found = {task: against for task in Task if (against := gaps(key.titles, items, task))}
-    if not found:
+    if not found.against:
         return None
-    columns, values = [], {method: [] for method in key.titles}
-    for task, (_, against) in found.items():
+    titles = found.key.titles
+    columns, values = [], {method: [] for method in titles}
+    for task, against in found.against.items():
         columns += [
             Column(f"study_{task.name.lower()}_to_best", "to the best", None, _DECIMALS, _LABELS[task], False, True),
             Column(f"study_{task.name.lower()}_p", "p", None, _P_DECIMALS, _LABELS[task], ranked=False),
@@ -176,7 +202,7 @@ def _differences(key: Key, items: pandas.DataFrame) -> Table | None:
         for method, kept in values.items():
             it, p = against.get(method, (None, None))
             kept += [Value(it.mean, it.low, it.high) if it else None, None if p is None else Value(p)]
-    rows = tuple(_row(key.titles[method], method, RowGroup.RANKED, tuple(kept)) for method, kept in values.items())
+    rows = tuple(_row(titles[method], method, RowGroup.RANKED, tuple(kept)) for method, kept in values.items())
     legend = (
         "To the best: difference to the best method of the task; —: the best itself. p: Holm-corrected for the task."
     )
@@ -275,20 +301,16 @@ def _correlation(pairs: np.ndarray, higher_is_better: bool) -> Value | None:
     return Value(found if higher_is_better else -found, n=len(pairs))
 
 
-def as_csv(key: Key, reading: Reading) -> str:
+def as_csv(found: Evaluation) -> str:
     """Table V in full precision: a row a task and method."""
     import pandas
 
-    items = reading.frame[reading.frame["kind"] == Kind.ITEM.name]
-    tied: dict[tuple[Task, str], float | None] = {}
-    for task in Task:
-        for method, (_, p) in ((gaps(key.titles, items, task) or ("", {}))[1]).items():
-            tied[task, method] = p
     rows = [
         {
-            "task": task.name.lower(), "method": method, "title": key.titles.get(method, REAL_TITLE), "answers": it.n,
-            "share": it.mean, "low": it.low, "high": it.high, "p_to_best": tied.get((task, method)),
+            "task": task.name.lower(), "method": method, "title": found.key.titles.get(method, REAL_TITLE),
+            "answers": it.n, "share": it.mean, "low": it.low, "high": it.high,
+            "p_to_best": found.against.get(task, {}).get(method, (None, None))[1],
         }
-        for (task, method), it in shares(items).items()
+        for (task, method), it in found.shares.items()
     ]  # fmt: skip
     return pandas.DataFrame(rows).to_csv(index=False, lineterminator="\n")

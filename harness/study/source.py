@@ -17,7 +17,7 @@ from harness.pairs import PairList, group_of
 from harness.pairs_folder import PAIRS
 from harness.report.build import row_records
 from harness.report.pair_scores import ScoreFrames
-from harness.report.select import Selection, comparisons
+from harness.report.select import Selection, only
 from harness.store import image_path, images_of
 
 if TYPE_CHECKING:
@@ -34,14 +34,7 @@ class Source:
 
     def __init__(self, store: Store, entries: Sequence[Entry], selection: Selection):
         """UserError where the selection leaves several comparisons, no method, or no pair."""
-        found = comparisons(entries, selection)
-        if len(found) > 1:
-            listed = "\n".join(f"  {it.name}" for it in found)
-            raise UserError(
-                f"a study is of one comparison, and {len(found)} are there:\n{listed}\n"
-                "Choose one with --dataset, --protocol, --split, --preset or --pairs"
-            )
-        (comparison,) = found
+        comparison = only(entries, selection, "a study is of")
         records = _methods(row_records(comparison), selection.methods)
         folders = {id(entry.record): entry.folder for entry in comparison.entries}
         self._folders = {record.method: folders[id(record)] for record in records}
