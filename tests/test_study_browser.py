@@ -191,6 +191,8 @@ def test_the_printed_page_numbers_every_question(made, context):
     assert items.count() == len(questions(made)) and items.last.is_visible()
     assert items.nth(2).inner_text().startswith("3. ")
     assert not person.shown("consent")
+    code = made[1].participants[0].code
+    assert person.page.locator("#paper > p").inner_text() == f"Sheet {code}", "which sheet goes with the paper"
 
 
 def test_a_served_page_sends_its_answers(made, browser, tmp_path):

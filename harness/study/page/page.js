@@ -137,7 +137,8 @@
   // ---- paper: every question with its pictures, numbered as on the sheet
 
   byId("print").addEventListener("click", () => {
-    byId("paper").replaceChildren(...all.map(({ task, images }, at) => {
+    const code = Object.assign(document.createElement("p"), { textContent: `Sheet ${data.participant}` });
+    byId("paper").replaceChildren(code, ...all.map(({ task, images }, at) => {
       const item = Object.assign(document.createElement("div"), { className: "item" });
       item.append(`${at + 1}. ${task.question}`, document.createElement("br"), ...images.map(picture));
       return item;
